@@ -1,0 +1,485 @@
+"""What a configuration may hold: one dataclass for each group, units beside each field, rules beside what they guard."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+from radgpt.errors import UserError
+from radgpt.records import TASKS
+
+
+def operational(default: Any = None, *, factory: Any = None) -> Any:
+    """A setting that changes how fast or where a stage runs, but not its outcome: left out of the stage's key."""
+    if factory is not None:
+        return field(default_factory=factory, metadata={"operational": True})
+    return field(default=default, metadata={"operational": True})
+
+
+def refuse(broken: bool, message: str) -> None:
+    """Raise UserError(message) if a rule is broken."""
+    if broken:
+        raise UserError(message)
+
+
+class Governance(Enum):
+    """Who may see the data: DUA-bound, limited by a licence, free, or made up."""
+
+    credentialed = "credentialed"
+    restricted = "restricted"
+    open = "open"
+    synthetic = "synthetic"
+
+
+class Source(Enum):
+    """The readers of reports."""
+
+    synthetic = "synthetic"
+    mimic_cxr = "mimic_cxr"
+    openi = "openi"
+    jsonl = "jsonl"
+
+
+@dataclass
+class Data:
+    """Where reports come from and who may see them."""
+
+    source: Source = Source.synthetic
+    path: str | None = operational()
+    """File or folder of the source; its digest, not its place, is what keys depend on."""
+    governance: Governance = Governance.credentialed
+    limit: int | None = None
+    """Read only the first so many reports, in the source's own order."""
+    synthetic_reports: int = 200
+    """Reports that the generator writes, for `source: synthetic`."""
+    report_id_field: str = "report_id"
+    patient_id_field: str | None = "patient_id"
+    """Null: every report is a patient of its own."""
+    text_field: str = "text"
+    """Column names of `source: jsonl` (JSONL or CSV)."""
+
+    def __post_init__(self) -> None:
+        refuse(self.limit is not None and self.limit < 1, f"data.limit={self.limit} must be at least 1")
+        refuse(self.synthetic_reports < 10, f"data.synthetic_reports={self.synthetic_reports} must be at least 10")
+        refuse(
+            self.source is not Source.synthetic and self.path is None,
+            f"data={self.source.value} needs data.path: the file or folder with the reports",
+        )
+
+
+@dataclass
+class InstructionPrompt:
+    """What the teacher is asked when it writes instructions."""
+
+    version: str = MISSING
+    """Names the wording; kept in every row."""
+    system: str = MISSING
+    templates: dict[str, str] = field(default_factory=dict)
+    """Task to template; `{report}` and `{examples}` are filled in."""
+    seeds: dict[str, list[str]] = field(default_factory=dict)
+    """Task to questions that examples are drawn from until the pool has grown."""
+    examples: int = 3
+    """In-context examples in a prompt."""
+
+
+@dataclass
+class AnswerPrompt:
+    """What the teacher is asked when it answers."""
+
+    version: str = MISSING
+    system: str = MISSING
+    templates: dict[str, str] = field(default_factory=dict)
+    """Task to template; `{report}` and `{instruction}` are filled in."""
+
+
+@dataclass
+class ChatPrompt:
+    """What the student model sees, in training, prediction and chat alike."""
+
+    system: str = MISSING
+    first_turn: str = MISSING
+    """Template of the first user message about a report; `{report}` and `{instruction}` are filled in."""
+
+
+@dataclass
+class Prompt:
+    """All prompt templates."""
+
+    instruction: InstructionPrompt = field(default_factory=InstructionPrompt)
+    answer: AnswerPrompt = field(default_factory=AnswerPrompt)
+    chat: ChatPrompt = field(default_factory=ChatPrompt)
+
+
+@dataclass
+class Instructions:
+    """How instructions are drawn and which of them are kept."""
+
+    task_weights: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TASKS, 1.0))
+    """Task to its share in the mix; 0 switches a task off."""
+    per_report: int = 2
+    """Instructions asked for each report."""
+    pool_epoch: int = 512
+    """Reports between two growths of the pool of accepted questions that examples are drawn from."""
+    min_words: int = 3
+    max_words: int = 60
+    """Length of an accepted instruction, in words."""
+    max_rouge_l: float = 0.7
+    """An instruction whose ROUGE-L F1 with an earlier one about the same report exceeds this is a duplicate."""
+
+    def __post_init__(self) -> None:
+        strange = sorted(set(self.task_weights) - set(TASKS))
+        refuse(bool(strange), f"instructions.task_weights.{strange[:1]} is no task; tasks are {', '.join(TASKS)}")
+        refuse(min(self.task_weights.values()) < 0, "instructions.task_weights must not be negative")
+        refuse(sum(self.task_weights.values()) <= 0, "instructions.task_weights: at least one task needs a weight above 0")
+        refuse(self.per_report < 1, f"instructions.per_report={self.per_report} must be at least 1")
+        refuse(self.pool_epoch < 1, f"instructions.pool_epoch={self.pool_epoch} must be at least 1")
+        refuse(
+            not 1 <= self.min_words <= self.max_words,
+            f"instructions.min_words={self.min_words} must lie between 1 and instructions.max_words={self.max_words}",
+        )
+        refuse(not 0 < self.max_rouge_l <= 1, f"instructions.max_rouge_l={self.max_rouge_l} must lie in (0, 1]")
+
+
+@dataclass
+class Dataset:
+    """Which pairs are kept, and how patients are split."""
+
+    max_answer_words: int = 400
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.1
+    """Share of patients, for reports whose source prescribes no split."""
+
+    def __post_init__(self) -> None:
+        refuse(self.max_answer_words < 1, f"dataset.max_answer_words={self.max_answer_words} must be at least 1")
+        refuse(
+            min(self.validation_fraction, self.test_fraction) < 0 or self.validation_fraction + self.test_fraction >= 1,
+            f"dataset.validation_fraction={self.validation_fraction} and dataset.test_fraction={self.test_fraction} "
+            "must not be negative and must leave patients to train on",
+        )
+
+
+class Provider(Enum):
+    """Who writes instructions and answers."""
+
+    rules = "rules"
+    openai = "openai"
+    azure = "azure"
+    local = "local"
+
+
+@dataclass
+class Teacher:
+    """The teacher that writes instructions and answers."""
+
+    provider: Provider = Provider.rules
+    model: str = "rules"
+    base_url: str | None = operational()
+    """Endpoint of an OpenAI-compatible server; null is the provider's own."""
+    api_version: str | None = operational()
+    """Azure's `api-version`."""
+    api_key_env: str | None = operational()
+    """Name of the environment variable that holds the key; null for servers that ask none."""
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    """Longest reply, in tokens."""
+    max_requests_per_minute: float = operational(500.0)
+    max_tokens_per_minute: float = operational(200_000.0)
+    """The endpoint's limits, prompt and reply tokens together."""
+    max_in_flight: int = operational(32)
+    """Requests under way at once."""
+    max_attempts: int = operational(6)
+    """Tries of one request before it counts as failed; a 429 is no try."""
+    timeout: float = operational(120.0)
+    """Seconds that one request may take."""
+
+    def __post_init__(self) -> None:
+        refuse(self.provider is Provider.local and not self.base_url, "teacher=local needs teacher.base_url, such as http://127.0.0.1:8000/v1")
+        refuse(self.provider is Provider.azure and not self.base_url, "teacher=azure needs teacher.base_url, the endpoint of your Azure resource")
+        refuse(self.provider is Provider.azure and not self.api_version, "teacher=azure needs teacher.api_version, such as 2024-10-21")
+        refuse(not 0 <= self.temperature <= 2, f"teacher.temperature={self.temperature} must lie in [0, 2]")
+        refuse(not 0 < self.top_p <= 1, f"teacher.top_p={self.top_p} must lie in (0, 1]")
+        for name in ("max_tokens", "max_requests_per_minute", "max_tokens_per_minute", "max_in_flight", "max_attempts", "timeout"):
+            refuse(getattr(self, name) <= 0, f"teacher.{name}={getattr(self, name)} must be above 0")
+
+
+class ModelSource(Enum):
+    """Where base weights come from."""
+
+    hub = "hub"
+    smollm2 = "smollm2"
+    tiny = "tiny"
+
+
+class Dtype(Enum):
+    """Number format of the weights; `auto`: bfloat16 where the device computes in it, else float32."""
+
+    auto = "auto"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    float32 = "float32"
+
+
+@dataclass
+class Model:
+    """The base model."""
+
+    source: ModelSource = ModelSource.hub
+    name_or_path: str = MISSING
+    """Hugging Face model id, or a local folder."""
+    revision: str | None = None
+    token_env: str = operational("HF_TOKEN")
+    """Name of the environment variable that holds the Hugging Face token, for gated models."""
+    dtype: Dtype = Dtype.auto
+    attn_implementation: str | None = None
+    """As in transformers' `from_pretrained`; null lets transformers choose."""
+    tiny_hidden_size: int = 128
+    tiny_layers: int = 2
+    tiny_vocab_size: int = 2048
+    """Shape of the Llama that `source: tiny` makes on the spot."""
+
+
+class Method(Enum):
+    """What is trained; `none` keeps the base model as it is, to measure it with the same line."""
+
+    lora = "lora"
+    full = "full"
+    none = "none"
+
+
+@dataclass
+class Tuning:
+    """What is trained, named as in peft's LoraConfig."""
+
+    method: Method = Method.lora
+    r: int | None = None
+    lora_alpha: int | None = None
+    lora_dropout: float | None = None
+    target_modules: list[str] | None = None
+    """Module names; `[all-linear]` for every linear layer but the head; null for peft's own choice for the model."""
+
+    def __post_init__(self) -> None:
+        settings = {"r": self.r, "lora_alpha": self.lora_alpha, "lora_dropout": self.lora_dropout}
+        for name, value in settings.items():
+            refuse(
+                self.method is Method.lora and value is None,
+                f"tuning=lora needs tuning.{name}",
+            )
+            refuse(
+                self.method is not Method.lora and value is not None,
+                f"tuning.{name}={value} has no meaning with tuning={self.method.value}; leave it out or choose tuning=lora",
+            )
+        if self.method is Method.lora:
+            refuse(self.r < 1, f"tuning.r={self.r} must be at least 1")  # type: ignore[operator]
+            refuse(not 0 <= self.lora_dropout < 1, f"tuning.lora_dropout={self.lora_dropout} must lie in [0, 1)")  # type: ignore[operator]
+
+
+@dataclass
+class Training:
+    """How it is trained, named as in transformers' TrainingArguments."""
+
+    model_max_length: int = 4096
+    """Longest training example, in tokens."""
+    max_train_samples: int | None = None
+    max_eval_samples: int | None = None
+    """Use only so many pairs of the split, drawn by seed."""
+    num_train_epochs: float = 3.0
+    max_steps: int = -1
+    """Optimizer steps; above 0 it overrides `num_train_epochs`."""
+    per_device_train_batch_size: int = 4
+    """Micro-batch: examples a device takes at once."""
+    per_device_eval_batch_size: int = 4
+    gradient_accumulation_steps: int = 8
+    learning_rate: float = 2e-4
+    weight_decay: float = 0.0
+    warmup_ratio: float = 0.03
+    lr_scheduler_type: str = "cosine"
+    max_grad_norm: float = 1.0
+    gradient_checkpointing: bool = True
+    save_strategy: str = "epoch"
+    save_steps: float = operational(500)
+    save_total_limit: int | None = operational(2)
+    eval_strategy: str = "epoch"
+    eval_steps: float | None = None
+    logging_steps: int = operational(1)
+    dataloader_num_workers: int = operational(0)
+    ddp_timeout: int = operational(18000)
+    """Seconds that a rank waits for the others."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "model_max_length",
+            "num_train_epochs",
+            "per_device_train_batch_size",
+            "per_device_eval_batch_size",
+            "gradient_accumulation_steps",
+            "learning_rate",
+        ):
+            refuse(getattr(self, name) <= 0, f"training.{name}={getattr(self, name)} must be above 0")
+        for name in ("max_train_samples", "max_eval_samples"):
+            value = getattr(self, name)
+            refuse(value is not None and value < 1, f"training.{name}={value} must be at least 1")
+        refuse(not 0 <= self.warmup_ratio < 1, f"training.warmup_ratio={self.warmup_ratio} must lie in [0, 1)")
+
+
+@dataclass
+class DeepSpeed:
+    """DeepSpeed's JSON, its top level typed so that a misspelt key is refused; batch sizes and precision come from `training`."""
+
+    enabled: bool = False
+    zero_optimization: dict[str, Any] = field(default_factory=dict)
+    """Keys as in DeepSpeed's documentation (`stage`, `offload_optimizer`, `overlap_comm`, …)."""
+    zero_allow_untested_optimizer: bool = True
+    steps_per_print: int = operational(1_000_000)
+    wall_clock_breakdown: bool = operational(False)
+
+    def __post_init__(self) -> None:
+        stage = self.zero_optimization.get("stage")
+        refuse(self.enabled and stage not in (0, 1, 2, 3), f"deepspeed.zero_optimization.stage={stage} must be 0, 1, 2 or 3")
+
+
+class Launcher(Enum):
+    """One process, or one for each device."""
+
+    single = "single"
+    torchrun = "torchrun"
+
+
+@dataclass
+class Launch:
+    """How many processes a stage that can be distributed runs in."""
+
+    launcher: Launcher = Launcher.single
+    processes: int | None = None
+    """Processes on this node; null: one for each GPU, at least one."""
+    nodes: int = 1
+    node_rank: int = 0
+    rendezvous: str = "127.0.0.1:0"
+    """host:port where nodes meet; port 0 picks a free one (one node only)."""
+
+    def __post_init__(self) -> None:
+        refuse(self.processes is not None and self.processes < 1, f"launch.processes={self.processes} must be at least 1")
+        refuse(self.launcher is Launcher.single and (self.processes or 1) > 1, f"launch.processes={self.processes} needs launch=torchrun")
+        refuse(self.nodes > 1 and self.rendezvous.endswith(":0"), "launch.nodes above 1 needs launch.rendezvous=HOST:PORT of the first node")
+
+
+class WandbMode(Enum):
+    """`auto`: online where a key is set up, else offline."""
+
+    auto = "auto"
+    online = "online"
+    offline = "offline"
+    disabled = "disabled"
+
+
+@dataclass
+class Wandb:
+    """Weights & Biases."""
+
+    mode: WandbMode = WandbMode.auto
+    project: str = "radgpt"
+    entity: str | None = None
+
+
+@dataclass
+class Decoding:
+    """How replies are drawn, named as in transformers' GenerationConfig."""
+
+    max_new_tokens: int = 1024
+    do_sample: bool = True
+    temperature: float = 0.75
+    top_p: float = 0.9
+    top_k: int = 100
+    repetition_penalty: float = 1.2
+    num_beams: int = 1
+
+    def __post_init__(self) -> None:
+        refuse(self.max_new_tokens < 1, f"decoding.max_new_tokens={self.max_new_tokens} must be at least 1")
+        refuse(self.do_sample and self.temperature <= 0, f"decoding.temperature={self.temperature} must be above 0; for greedy decoding choose decoding=greedy")
+        refuse(not 0 < self.top_p <= 1, f"decoding.top_p={self.top_p} must lie in (0, 1]")
+
+
+@dataclass
+class Prediction:
+    """What `stage=predict` answers."""
+
+    split: str = "test"
+    limit: int | None = None
+    """Answer only the first so many pairs of the split."""
+    batch_size: int = 8
+    """Prompts decoded together."""
+
+    def __post_init__(self) -> None:
+        refuse(self.split not in ("train", "validation", "test"), f"prediction.split={self.split} must be train, validation or test")
+        refuse(self.limit is not None and self.limit < 1, f"prediction.limit={self.limit} must be at least 1")
+        refuse(self.batch_size < 1, f"prediction.batch_size={self.batch_size} must be at least 1")
+
+
+@dataclass
+class Evaluation:
+    """How predictions are scored."""
+
+    bootstrap_samples: int = 1000
+    """Resamples of patients for each interval."""
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        refuse(self.bootstrap_samples < 100, f"evaluation.bootstrap_samples={self.bootstrap_samples} must be at least 100")
+        refuse(not 0 < self.confidence < 1, f"evaluation.confidence={self.confidence} must lie in (0, 1)")
+
+
+@dataclass
+class Chat:
+    """`stage=chat`."""
+
+    message: str | None = None
+    """Answer this once and exit; null opens a conversation."""
+    report: str | None = None
+    """File with the report to talk about; the literal `sample` takes one of the test split."""
+
+
+@dataclass
+class Inputs:
+    """Files to read instead of what an earlier stage made, by artifact name."""
+
+    reports: str | None = None
+    raw_instructions: str | None = None
+    instructions: str | None = None
+    raw_answers: str | None = None
+    dataset: str | None = None
+    checkpoint: str | None = None
+    predictions: str | None = None
+
+
+@dataclass
+class Config:
+    """The whole configuration."""
+
+    name: str = "default"
+    """The experiment: W&B group and folder under `outputs`."""
+    stage: str = "pipeline"
+    pipeline: list[str] = field(default_factory=list)
+    """Stages that `stage=pipeline` runs, in order."""
+    seed: int = 0
+    outputs: str = "outputs"
+    force: bool = False
+    """Run a stage again although its outcome exists."""
+    cache: str = "~/.cache/radgpt"
+    """Folder for converted models."""
+    inputs: Inputs = field(default_factory=Inputs)
+    data: Data = field(default_factory=Data)
+    prompt: Prompt = field(default_factory=Prompt)
+    instructions: Instructions = field(default_factory=Instructions)
+    dataset: Dataset = field(default_factory=Dataset)
+    teacher: Teacher = field(default_factory=Teacher)
+    model: Model = field(default_factory=Model)
+    tuning: Tuning = field(default_factory=Tuning)
+    training: Training = field(default_factory=Training)
+    deepspeed: DeepSpeed = field(default_factory=DeepSpeed)
+    launch: Launch = field(default_factory=Launch)
+    wandb: Wandb = field(default_factory=Wandb)
+    decoding: Decoding = field(default_factory=Decoding)
+    prediction: Prediction = field(default_factory=Prediction)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    chat: Chat = field(default_factory=Chat)

@@ -1,0 +1,157 @@
+"""One small frozen dataclass for each kind of row that stages hand on, and their JSONL reading."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jsonlines
+
+from radgpt.errors import UserError
+
+SECTIONS = ("examination", "history", "indication", "technique", "comparison", "findings", "impression")
+"""The seven sections that stages work with, in the order in which reports carry them."""
+
+TASKS = ("question_answering", "abbreviation_expansion", "paraphrasing", "summarisation")
+"""What an instruction may ask for; the four tasks of the original Radiology-GPT."""
+
+SPLITS = ("train", "validation", "test")
+
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class Report:
+    """One radiology report, split into its sections."""
+
+    report_id: str
+    """Study id in MIMIC-CXR (`s50414267`), uId in Open-i (`CXR3029`)."""
+    patient_id: str
+    """Splits never separate two reports that share it."""
+    text: str
+    """The report as its source holds it."""
+    sections: dict[str, str]
+    """Section name (one of SECTIONS) to its text; absent or empty sections are left out."""
+    split: str | None = None
+    """The split that the source prescribes (one of SPLITS), if any."""
+    flags: list[str] = field(default_factory=list)
+    """What a reader should know before trusting the sections, such as `unheaded`."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One reply of a teacher, as it came, with what it was asked for."""
+
+    generation_id: str
+    """`<report_id>/<n>`: the n-th instruction of a report; the answer to it keeps the id."""
+    report_id: str
+    patient_id: str
+    task: str
+    outcome: str
+    """`ok`, or why there is no usable text: `length`, `content_filter`, `refusal`, `empty`, `failed: …`."""
+    text: str
+    prompt_sha256: str
+    """Digest of the messages sent; with `prompt_version` and the ids it traces a row to its prompt."""
+    prompt_version: str
+    teacher: str
+    """The model that replied, as it names itself."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One accepted instruction about one report."""
+
+    instruction_id: str
+    """The id of the generation that it was parsed from."""
+    report_id: str
+    patient_id: str
+    task: str
+    text: str
+    prompt_sha256: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One instruction with its answer, ready to train on."""
+
+    pair_id: str
+    """The id of its instruction."""
+    report_id: str
+    patient_id: str
+    task: str
+    split: str
+    messages: list[dict[str, str]]
+    """Chat messages `{"role": system|user|assistant, "content": …}`; the last one is the assistant's."""
+    report_sha256: str
+    instruction_prompt_sha256: str
+    answer_prompt_sha256: str
+
+    @property
+    def prompt(self) -> list[dict[str, str]]:
+        """The messages up to the reference answer."""
+        return self.messages[:-1]
+
+    @property
+    def reference(self) -> str:
+        """The answer that the pair holds for right."""
+        return self.messages[-1]["content"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model answered to one pair's prompt."""
+
+    pair_id: str
+    report_id: str
+    patient_id: str
+    task: str
+    text: str
+    reference: str
+    finish_reason: str
+    """`stop` (the model ended its turn) or `length` (`decoding.max_new_tokens` was reached)."""
+    new_tokens: int
+
+
+def as_row(record: Any) -> dict[str, Any]:
+    """The JSON object of a record, fields in their declared order."""
+    return asdict(record)
+
+
+def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
+    """Yield the records of a JSONL file.
+
+    Raises:
+        UserError: the file is missing, or a line is no JSON object with the fields of `kind`;
+            the message names the file and the line and never quotes it.
+    """
+    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    required = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}  # type: ignore[arg-type]
+    for number, row in read_rows(path):
+        if missing := sorted(required - row.keys()):
+            raise UserError(f"{path}, line {number}: no field '{missing[0]}' (a {kind.__name__} has {', '.join(sorted(names))})")
+        if strange := sorted(row.keys() - names):
+            raise UserError(f"{path}, line {number}: '{strange[0]}' is no field of a {kind.__name__}")
+        yield kind(**row)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, JSON object) of a JSONL file; raises UserError as `read_records` does."""
+    try:
+        with jsonlines.open(path) as reader:
+            for number, row in enumerate(reader.iter(type=dict), start=1):
+                yield number, row
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except jsonlines.InvalidLineError as error:
+        raise UserError(f"{path}, line {error.lineno}: not a JSON object; mend or delete that line") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text") from None
+
+
+def canonical_json(value: Any) -> str:
+    """The one spelling of a JSON value that digests are taken of."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,63 @@
+"""What a running stage may use: its folder, artifacts that appear whole, metrics and the console."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from radgpt import artifacts
+
+
+class Tracker(Protocol):
+    """Where metrics go: Weights & Biases, or nowhere."""
+
+    def log(self, metrics: Mapping[str, float], step_name: str, step: float) -> None: ...
+
+
+class NoTracker:
+    """Metrics of ranks other than 0, and of tests."""
+
+    def log(self, metrics: Mapping[str, float], step_name: str, step: float) -> None:
+        """Drop them."""
+
+
+@dataclass
+class Run:
+    """One run of one stage, as its function sees it (on every rank)."""
+
+    directory: Path
+    """The run's folder; whatever stands there from a killed attempt may be continued."""
+    writes: Mapping[str, str]
+    """The stage's WRITES: artifact name to file or folder name."""
+    cache: Path = Path("~/.cache/radgpt").expanduser()
+    """Folder for converted models, shared by all runs."""
+    tracker: Tracker = field(default_factory=NoTracker)
+    rank: int = 0
+    world_size: int = 1
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        """Where the artifact `name` of this stage stands."""
+        return self.directory / self.writes[name]
+
+    def write(self, name: str) -> AbstractContextManager[Callable[[Any], None]]:
+        """Write the JSONL artifact `name`: the context gives a function that appends one record."""
+        return artifacts.write_records(self.path(name))
+
+    def write_folder(self, name: str) -> AbstractContextManager[Path]:
+        """Write the folder artifact `name`: the context gives the empty folder to fill."""
+        return artifacts.write_folder(self.path(name))
+
+    def log(self, metrics: Mapping[str, float], *, step_name: str, step: float) -> None:
+        """Add a point to the W&B curves `metrics`, over the axis `step_name` (such as `train/step`). Numbers only."""
+        self.tracker.log(metrics, step_name, step)
+
+    def summarise(self, **metrics: float | int | str | None) -> None:
+        """Set headline metrics: manifest, W&B summary and the stage's last console line. Never report text."""
+        self.summary.update(metrics)
+
+    def say(self, line: str) -> None:
+        """Print a line on the console, from rank 0 only. Never report text, but for chat and the demo's sample."""
+        if self.rank == 0:
+            print(line, flush=True)
