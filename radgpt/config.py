@@ -252,7 +252,7 @@ class Method(Enum):
 class Tuning:
     """What is trained, named as in peft's LoraConfig."""
 
-    method: Method = Method.lora
+    method: Method = Method.full
     r: int | None = None
     lora_alpha: int | None = None
     lora_dropout: float | None = None
