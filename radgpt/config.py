@@ -1,6 +1,6 @@
 """What a configuration may hold: one dataclass for each group, units beside each field, rules beside what they guard."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -353,15 +353,13 @@ class Launch:
     launcher: Launcher = Launcher.single
     processes: int | None = None
     """Processes on this node; null: one for each GPU, at least one."""
-    nodes: int = 1
-    node_rank: int = 0
-    rendezvous: str = "127.0.0.1:0"
-    """host:port where nodes meet; port 0 picks a free one (one node only)."""
+    port: int = operational(0)
+    """Port on 127.0.0.1 where the processes meet; 0 takes a free one."""
 
     def __post_init__(self) -> None:
         refuse(self.processes is not None and self.processes < 1, f"launch.processes={self.processes} must be at least 1")
         refuse(self.launcher is Launcher.single and (self.processes or 1) > 1, f"launch.processes={self.processes} needs launch=torchrun")
-        refuse(self.nodes > 1 and self.rendezvous.endswith(":0"), "launch.nodes above 1 needs launch.rendezvous=HOST:PORT of the first node")
+        refuse(not 0 <= self.port < 65536, f"launch.port={self.port} must lie between 0 and 65535")
 
 
 class WandbMode(Enum):
@@ -465,6 +463,8 @@ class Config:
     outputs: str = "outputs"
     force: bool = False
     """Run a stage again although its outcome exists."""
+    objective: str | None = None
+    """Headline metric that a sweeper optimises, such as `eval_loss`."""
     cache: str = "~/.cache/radgpt"
     """Folder for converted models."""
     inputs: Inputs = field(default_factory=Inputs)
@@ -483,3 +483,11 @@ class Config:
     prediction: Prediction = field(default_factory=Prediction)
     evaluation: Evaluation = field(default_factory=Evaluation)
     chat: Chat = field(default_factory=Chat)
+
+
+def as_mapping(section: Any) -> dict[str, Any]:
+    """A section as plain values: sections inside it as dictionaries, enums by name."""
+    return {
+        name: as_mapping(value) if is_dataclass(value) else value.name if isinstance(value, Enum) else value
+        for name, value in vars(section).items()
+    }

@@ -1,0 +1,1 @@
+"""From radiology reports to a chat model: see run.py and conf/."""

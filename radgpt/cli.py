@@ -1,0 +1,147 @@
+"""The command line: compose a config with Hydra, refuse what is wrong with it in one line, run what it names."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from radgpt import stages
+from radgpt.config import Config
+from radgpt.errors import UserError
+from radgpt.mistakes import explain
+from radgpt.validation import validated
+
+FAILURE = 1
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+
+class ToldError(Exception):
+    """A failed job of a sweep whose line is on the console already."""
+
+
+def main() -> None:
+    """Entry point of `python run.py` and of the `radgpt` command.
+
+    Exit codes: 0 done, 2 a mistake that the one printed line mends, 1 any other error, 130 interrupted.
+    HYDRA_FULL_ERROR=1 shows the traceback of every error.
+    """
+    with_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
+    # Hydra prints and exits by itself unless told to raise; raising is what lets an error be said in the user's terms.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    register_schema()
+    try:
+        compose_and_run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except ToldError:
+        sys.exit(USER_MISTAKE)
+    except Exception as error:
+        line = explain(error)
+        if line is None or with_traceback:
+            traceback.print_exception(error)
+        if line is None:
+            sys.exit(FAILURE)
+        print(f"radgpt: {line}", file=sys.stderr)
+        sys.exit(USER_MISTAKE)
+
+
+def compose_and_run() -> None:
+    """Let Hydra read the command line and call `run` for each job; raises what a job raised."""
+    failures: list[Exception] = []
+
+    def job(cfg: DictConfig) -> float | None:
+        try:
+            return run(validated(cfg), list(HydraConfig.get().overrides.task))
+        except Exception as error:
+            if HydraConfig.get().mode is RunMode.MULTIRUN:
+                tell_at_once(error)
+            # Hydra would print a line of its own about an exception that leaves a single job.
+            failures.append(error)
+            return None
+
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
+    if failures:
+        raise failures[0]
+
+
+def tell_at_once(error: Exception) -> None:
+    """Say what ended a job of a sweep now: Hydra tells only after the last job."""
+    line = explain(error)
+    if line is None:
+        raise error
+    print(f"radgpt: job {HydraConfig.get().job.num}: {line}", file=sys.stderr, flush=True)
+    raise ToldError from error
+
+
+def run(config: Config, overrides: list[str]) -> float | None:
+    """Run the stage that the config names, and give the metric that `objective` names to the sweeper."""
+    from radgpt.execute import run_pipeline, run_stage
+
+    refuse_hand_launch()
+    if config.stage == "pipeline":
+        metrics = run_pipeline(config, overrides)
+    else:
+        metrics = run_stage(config, config.stage, overrides)
+    if config.objective is None:
+        return None
+    if config.objective not in metrics:
+        raise UserError(f"objective={config.objective} is no headline metric of this run; it has {', '.join(metrics) or 'none'}")
+    return float(metrics[config.objective])
+
+
+def register_schema() -> None:
+    """Give Hydra the dataclasses as the schema that every YAML file is checked against, and the help text."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    store.store(group="hydra/help", name="radgpt", node={"app_name": "radgpt", "header": "", "footer": "", "template": help_text()})
+
+
+def conf_folder() -> Path:
+    """`conf/` of the checkout, or the one inside an installed wheel."""
+    package = Path(__file__).resolve().parent
+    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+
+
+def refuse_hand_launch() -> None:
+    """Refuse `torchrun run.py`: each rank would make a run of its own."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UserError("started as one rank of several; start one process with launch=torchrun launch.processes=N instead")
+
+
+def help_text() -> str:
+    """What `--help` prints: stages, groups, examples."""
+    return HELP.replace("<stages>", "\n".join(f"  {name:<26}{stages.load(name).purpose}" for name in stages.in_order()))
+
+
+HELP = """radgpt: from radiology reports to a chat model
+
+  python run.py                        the whole line on shipped synthetic reports, on a CPU, offline
+  python run.py stage=STAGE [group=option …] [setting=value …]
+
+Stages (stage=…), in the order of the line:
+<stages>
+  pipeline                  Run the stages listed under `pipeline`, in order; the first failure ends it.
+
+A stage whose outcome exists for the same settings is skipped (force=true runs it again);
+a killed one goes on where it stopped when the same command is given again.
+
+Groups and their options:
+$APP_CONFIG_GROUPS
+Examples:
+  python run.py stage=preprocess experiment=hippo/lora data.path=/data/mimic-cxr
+  python run.py stage=generate_instructions experiment=hippo/lora data.path=/data/mimic-cxr teacher.base_url=http://127.0.0.1:8000/v1
+  python run.py stage=finetune experiment=hippo/lora data.path=/data/mimic-cxr deepspeed=zero2 launch=torchrun
+  python run.py -m stage=finetune experiment=demo/synthetic tuning.r=4,8,16 training.learning_rate=1e-3,2e-3
+  python run.py stage=chat experiment=demo/synthetic chat.report=report.txt
+
+  --cfg job        show the composed settings        -m            run every combination of comma lists
+  --info defaults  show where they come from         -sc install=bash   install shell completion
+  --hydra-help     Hydra's own options
+"""

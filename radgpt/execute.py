@@ -1,0 +1,154 @@
+"""Run one stage, or several in order: find what it reads, skip what is done, continue what was killed, leave a manifest."""
+
+import fcntl
+import os
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from radgpt import manifest, stages
+from radgpt.artifacts import digest, write_text
+from radgpt.config import Config, as_mapping
+from radgpt.errors import UserError
+from radgpt.keys import key
+from radgpt.launch import Job, launch
+from radgpt.lookup import Lookup, Reads
+from radgpt.manifest import Manifest
+
+def run_pipeline(config: Config, overrides: list[str]) -> dict[str, Any]:
+    """Run `config.pipeline` in order; the first failure ends it. Gives the headline metrics of all stages."""
+    if not config.pipeline:
+        raise UserError("pipeline=[] names no stage; list at least one")
+    for name in config.pipeline:
+        if name not in stages.names():
+            raise UserError(f"pipeline: '{name}' is no stage; stages are {', '.join(stages.names())}")
+    metrics: dict[str, Any] = {}
+    for position, name in enumerate(config.pipeline, start=1):
+        print(f"[{position}/{len(config.pipeline)}] {name}", flush=True)
+        metrics |= run_stage(config, name, overrides)
+    return metrics
+
+
+def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]:
+    """Run a stage unless its outcome exists already; give its headline metrics."""
+    stage = stages.load(name)
+    stage_key = key(config, name)
+    with alone(Path(config.outputs), stage_key, name):
+        lookup = Lookup(config)
+        reads = lookup.reads(name)
+        if stage.cached and not config.force and (done := lookup.done(name)):
+            directory, previous = done
+            announce_skip(stage, directory, previous)
+            return previous.metrics
+        directory = None if config.force or not stage.cached else lookup.unfinished(name)
+        return run_in(directory, config, stage, stage_key, reads, overrides)
+
+
+def announce_skip(stage: stages.Stage, directory: Path, previous: Manifest) -> None:
+    """Say in one line that a stage is done already, and warn if its code has changed since."""
+    print(f"{stage.name}: done already, skipped ({directory}; force=true runs it again){headline(previous.metrics)}", flush=True)
+    if previous.source_sha256 != digest(stage.source):
+        print(f"{stage.name}: its code has changed since that run; force=true runs the new code", file=sys.stderr, flush=True)
+
+
+def run_in(
+    directory: Path | None, config: Config, stage: stages.Stage, stage_key: str, reads: Reads, overrides: list[str]
+) -> dict[str, Any]:
+    """Run a stage in a folder (None: a new one) and leave the manifest that says how it ended."""
+    if directory is None:
+        # A sweep agent names the run of the one stage that it starts; the stages of a pipeline need ids of their own.
+        given = os.environ.get("WANDB_RUN_ID") if config.stage == stage.name else None
+        run_id = given or secrets.token_hex(4)
+        directory = Path(config.outputs) / config.name / stage.name / f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{run_id}"
+    else:
+        run_id = manifest.load(directory).id
+        print(f"{stage.name}: continuing {directory}", flush=True)
+    make_folder(directory)
+    record = Manifest(
+        id=run_id,
+        stage=stage.name,
+        key=stage_key,
+        experiment=config.name,
+        status="running",
+        governance=config.data.governance.name,
+        argv=sys.argv,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        reads=reads,
+        source_sha256=digest(stage.source),
+        git=manifest.git_state(),
+        packages=manifest.package_versions(),
+    )
+    write_text(directory / ".hydra" / "config.yaml", yaml.safe_dump(as_mapping(config), sort_keys=False, allow_unicode=True))
+    write_text(directory / ".hydra" / "overrides.yaml", yaml.safe_dump(overrides))
+    record.save(directory)
+    start = time.monotonic()
+    job = Job(
+        config=config,
+        stage=stage.name,
+        directory=directory,
+        run_id=run_id,
+        reads={name: Path(read["path"]) for name, read in reads.items()},
+        lineage={"key": stage_key, "reads": {name: read["sha256"] for name, read in reads.items()}, **record.git},
+    )
+    try:
+        metrics = launch(job)
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+        status = "interrupted" if stopped else f"failed: {type(error).__name__}"
+        replace(record, status=status, wall_seconds=round(time.monotonic() - start, 3)).save(directory)
+        if stopped and stage.cached:
+            print(f"\n{stage.name}: interrupted; to resume: {command_line()}", file=sys.stderr, flush=True)
+        raise
+    wall_seconds = round(time.monotonic() - start, 3)
+    replace(
+        record, status="done", writes=manifest.describe_writes(directory, stage), metrics=metrics, wall_seconds=wall_seconds
+    ).save(directory)
+    print(f"{stage.name}: done in {wall_seconds:.1f} s, {directory}{headline(metrics)}", flush=True)
+    return metrics
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """Metrics as ` | name value, …`, or nothing."""
+    shown = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in metrics.items())
+    return f" | {shown}" if shown else ""
+
+
+def command_line() -> str:
+    """What the user typed, to be typed again."""
+    program = sys.argv[0]
+    return shlex.join((["python", program] if program.endswith(".py") else [Path(program).name]) + sys.argv[1:])
+
+
+def make_folder(directory: Path) -> None:
+    """Make the run's folder; raises UserError where `outputs` cannot be written to."""
+    try:
+        (directory / ".hydra").mkdir(parents=True, exist_ok=True)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"outputs: cannot make {error.filename} ({error.strerror}); set outputs=FOLDER to one you may write to") from None
+
+
+@contextmanager
+def alone(outputs: Path, stage_key: str, name: str) -> Iterator[None]:
+    """Hold the lock of a key, so that jobs that start together do shared work once; the system frees it when a process dies."""
+    locks = outputs / ".locks"
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        file = open(locks / stage_key[:16], "w")  # noqa: SIM115 (held until the stage ends)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"outputs={outputs}: cannot write there ({error.strerror}); set outputs=FOLDER to one you may write to") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{name}: another process runs it with the same settings; waiting for it", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

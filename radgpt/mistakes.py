@@ -1,0 +1,74 @@
+"""Say an error in one line of the user's own terms, where it is the user's or the machine's to mend."""
+
+import errno
+import re
+
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from radgpt.errors import UserError
+from radgpt.validation import settings, suggestion
+
+
+def explain(error: BaseException) -> str | None:
+    """The line, or None for an error of ours, which deserves its traceback."""
+    for cause in chain(error):
+        if isinstance(cause, UserError):
+            return one_line(str(cause))
+    if isinstance(error, MissingConfigException):
+        return missing_option(str(error))
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read as setting=value; quote values with spaces, commas or braces: 'chat.message=\"…\"'"
+    if isinstance(error, ConfigCompositionException | OmegaConfBaseException | HydraException):
+        return composition(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        place = f" writing {error.filename}" if error.filename else ""
+        return f"the disk is full{place}; free space, or set outputs=FOLDER on another disk, and give the same command again: finished work is kept"
+    if isinstance(error, PermissionError):
+        return f"no permission for {error.filename}; change its rights, or choose another place"
+    return None
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """An error and its explicit causes."""
+    found = [error]
+    while found[-1].__cause__ is not None:
+        found.append(found[-1].__cause__)
+    return found
+
+
+def missing_option(message: str) -> str:
+    """`Could not find 'group/option'` with the options that there are."""
+    wanted = re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", message)
+    options = [line.strip() for line in message.partition("Available options")[2].partition("Config search path")[0].splitlines()[1:] if line.strip()]
+    if not wanted:
+        return one_line(message)
+    group, _, option = wanted[1].rpartition("/")
+    near = suggestion(option, options, f"{group}={{}}")
+    if not options:
+        return f"{group}={option}: no such file in conf; see --help for the groups and their options"
+    return f"{group}={option} is no option{near}; there are {', '.join(options)}"
+
+
+def composition(error: Exception) -> str:
+    """An error of Hydra or OmegaConf, with the setting as typed and the nearest known one."""
+    texts = [str(cause) for cause in chain(error)]
+    whole = "\n".join(texts)
+    if missing := next((cause for cause in chain(error) if isinstance(cause, MissingMandatoryValue)), None):
+        return f"{missing.full_key} has no value; set {missing.full_key}=…"
+    path = next((match[1] for match in re.finditer(r"full_key: (\S+)", whole)), None)
+    place = re.search(r"In '([^']+)'", whole)
+    inside = f" (in {place[1]}.yaml)" if place else ""
+    if unknown := re.search(r"Could not override '([^']+)'", whole):
+        return f"{unknown[1]} is no setting{suggestion(unknown[1], settings(), '{}')}"
+    if path and re.search(r"Key '[^']+' (?:not in|is not in struct)", whole):
+        return f"{path} is no setting{suggestion(path, settings(), '{}')}{inside}"
+    reason = re.search(r"((?:Value|Invalid value|Cannot convert|Incompatible value|Unsupported)[^\n]*)", whole)
+    if path and reason:
+        return f"{path}: {reason[1].rstrip('.')}{inside}"
+    return one_line(texts[0])
+
+
+def one_line(text: str) -> str:
+    """A text on one line."""
+    return " ".join(text.split())

@@ -1,0 +1,426 @@
+"""What the rules teacher knows about chest radiography: abbreviations, findings, devices, anatomy and plain words."""
+
+import re
+from dataclasses import dataclass
+
+ABBREVIATIONS: dict[str, str] = {
+    "AAA": "abdominal aortic aneurysm",
+    "ACDF": "anterior cervical discectomy and fusion",
+    "AFib": "atrial fibrillation",
+    "AICD": "automatic implantable cardioverter-defibrillator",
+    "AIDS": "acquired immunodeficiency syndrome",
+    "AML": "acute myeloid leukaemia",
+    "AMS": "altered mental status",
+    "AP": "anteroposterior",
+    "ARDS": "acute respiratory distress syndrome",
+    "ASD": "atrial septal defect",
+    "AVR": "aortic valve replacement",
+    "BiPAP": "bilevel positive airway pressure",
+    "BMI": "body mass index",
+    "BMT": "bone marrow transplant",
+    "BNP": "brain natriuretic peptide",
+    "CABG": "coronary artery bypass grafting",
+    "CAD": "coronary artery disease",
+    "CHF": "congestive heart failure",
+    "CKD": "chronic kidney disease",
+    "CLL": "chronic lymphocytic leukaemia",
+    "COPD": "chronic obstructive pulmonary disease",
+    "CP": "chest pain",
+    "CPAP": "continuous positive airway pressure",
+    "CT": "computed tomography",
+    "CTA": "computed tomography angiography",
+    "CVA": "cerebrovascular accident",
+    "CVC": "central venous catheter",
+    "CVL": "central venous line",
+    "CXR": "chest X-ray",
+    "DISH": "diffuse idiopathic skeletal hyperostosis",
+    "DJD": "degenerative joint disease",
+    "DKA": "diabetic ketoacidosis",
+    "DM": "diabetes mellitus",
+    "DOE": "dyspnoea on exertion",
+    "DVT": "deep vein thrombosis",
+    "ECG": "electrocardiogram",
+    "ECMO": "extracorporeal membrane oxygenation",
+    "ED": "emergency department",
+    "EKG": "electrocardiogram",
+    "ER": "emergency room",
+    "ESRD": "end-stage renal disease",
+    "ETT": "endotracheal tube",
+    "EtOH": "ethanol (alcohol)",
+    "ETOH": "ethanol (alcohol)",
+    "GERD": "gastro-oesophageal reflux disease",
+    "GGO": "ground-glass opacity",
+    "GI": "gastrointestinal",
+    "GSW": "gunshot wound",
+    "HCC": "hepatocellular carcinoma",
+    "HIV": "human immunodeficiency virus",
+    "HTN": "hypertension",
+    "ICD": "implantable cardioverter-defibrillator",
+    "ICU": "intensive care unit",
+    "IJ": "internal jugular",
+    "ILD": "interstitial lung disease",
+    "IPF": "idiopathic pulmonary fibrosis",
+    "IV": "intravenous",
+    "IVC": "inferior vena cava",
+    "KUB": "kidneys, ureters and bladder (an abdominal radiograph)",
+    "LLL": "left lower lobe",
+    "LUL": "left upper lobe",
+    "LV": "left ventricle",
+    "LVAD": "left ventricular assist device",
+    "MI": "myocardial infarction",
+    "MRI": "magnetic resonance imaging",
+    "MRSA": "methicillin-resistant Staphylococcus aureus",
+    "MVA": "motor vehicle accident",
+    "MVC": "motor vehicle collision",
+    "MVR": "mitral valve replacement",
+    "NG": "nasogastric",
+    "NGT": "nasogastric tube",
+    "NSCLC": "non-small cell lung cancer",
+    "OG": "orogastric",
+    "OGT": "orogastric tube",
+    "ORIF": "open reduction and internal fixation",
+    "OSA": "obstructive sleep apnoea",
+    "OSH": "outside hospital",
+    "PA": "posteroanterior",
+    "PE": "pulmonary embolism",
+    "PEG": "percutaneous endoscopic gastrostomy",
+    "PET": "positron emission tomography",
+    "PICC": "peripherally inserted central catheter",
+    "PNA": "pneumonia",
+    "POD": "post-operative day",
+    "PPD": "purified protein derivative (the tuberculin skin test)",
+    "PPM": "permanent pacemaker",
+    "PTX": "pneumothorax",
+    "RCC": "renal cell carcinoma",
+    "RLL": "right lower lobe",
+    "RML": "right middle lobe",
+    "RSV": "respiratory syncytial virus",
+    "RUL": "right upper lobe",
+    "RV": "right ventricle",
+    "SCLC": "small cell lung cancer",
+    "SOB": "shortness of breath",
+    "SVC": "superior vena cava",
+    "TAVR": "transcatheter aortic valve replacement",
+    "TB": "tuberculosis",
+    "TIA": "transient ischaemic attack",
+    "TIPS": "transjugular intrahepatic portosystemic shunt",
+    "TNF": "tumour necrosis factor",
+    "URI": "upper respiratory infection",
+    "UTI": "urinary tract infection",
+    "VATS": "video-assisted thoracoscopic surgery",
+    "VP": "ventriculoperitoneal",
+    "VSD": "ventricular septal defect",
+    "WBC": "white blood cell",
+    "c/f": "concern for",
+    "c/o": "complains of",
+    "C/O": "complains of",
+    "cm": "centimetre",
+    "eval": "evaluate",
+    "f/u": "follow-up",
+    "F/U": "follow-up",
+    "h/o": "history of",
+    "H/O": "history of",
+    "mm": "millimetre",
+    "pt": "patient",
+    "preop": "pre-operative",
+    "r/o": "rule out",
+    "R/O": "rule out",
+    "s/p": "status post (after)",
+    "S/P": "status post (after)",
+    "w/": "with",
+    "w/o": "without",
+    "w/u": "work-up",
+    "W/U": "work-up",
+    "y/o": "year-old",
+    "yo": "year-old",
+    "yr": "year",
+}
+"""Abbreviation as written in reports to what it stands for in chest radiography."""
+
+OTHER_MEANINGS: dict[str, str] = {
+    "CVA": r"CVA tenderness",
+    "ICD": r"ICD[- ]?(?:9|10|code)",
+    "IV": r"(?:stage|grade|type|class|phase|zone)\s+IV",
+    "PA": r"(?:main|right|left|enlarged)\s+PA\b|PA\s+(?:catheter|pressure|line)",
+    "pt": r"\d\s*pt\b",
+}
+"""Where an abbreviation means something else than ABBREVIATIONS says."""
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth")
+
+VERTEBRAE = {
+    f"{letter}{number}": f"the {ORDINALS[number - 1]} {region} vertebra"
+    for letter, region, count in (("T", "thoracic", 12), ("L", "lumbar", 5))
+    for number in range(1, count + 1)
+}
+
+
+def expansion(abbreviation: str) -> str | None:
+    """What an abbreviation stands for, or None if the lexicon does not hold it."""
+    return ABBREVIATIONS.get(abbreviation) or VERTEBRAE.get(abbreviation)
+
+
+TOKEN = re.compile(r"(?<![\w/])(?:[A-Za-z]/[A-Za-z]?|[A-Za-z][A-Za-z0-9]+)(?![\w/])|(?<=\d)(?:cm|mm|yo)(?!\w)")
+
+
+def abbreviations_in(text: str) -> list[str]:
+    """The abbreviations of the lexicon that a text uses in the lexicon's sense, each once, in order of appearance."""
+    found = []
+    for token in dict.fromkeys(TOKEN.findall(text)):
+        if expansion(token) is None:
+            continue
+        other = OTHER_MEANINGS.get(token)
+        uses = len(re.findall(rf"(?<![\w/]){re.escape(token)}(?![\w/])", text))
+        if other is None or len(re.findall(other, text, flags=re.IGNORECASE)) < uses:
+            found.append(token)
+    return found
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a chest radiograph may show."""
+
+    name: str
+    """As a question says it after «the»."""
+    article: str
+    """`a`, `an` or nothing, before the name."""
+    pattern: re.Pattern[str]
+    normal: re.Pattern[str] | None = None
+    """Sentences that rule the finding out without naming it."""
+
+    @property
+    def phrase(self) -> str:
+        """The name with its article."""
+        return f"{self.article} {self.name}".strip()
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern that matches whole words, in any case."""
+    return re.compile(rf"(?<![\w-])(?:{pattern})(?!\w)", re.IGNORECASE)
+
+
+CLEAR_LUNGS = compiled(r"lungs? (?:\w+ ){0,4}clear|clear lungs?|lung fields (?:\w+ ){0,2}clear")
+NORMAL_HEART = compiled(
+    r"(?:heart|cardiac)(?: (?:size|silhouette|contours?|shadow))?(?:[\w, ]{0,40}) (?:normal|unremarkable)"
+    r"|normal (?:heart|cardiac)|normal (?:in )?(?:size|sized) (?:of the )?heart"
+    r"|cardio ?mediastinal (?:silhouette|contours?)[\w, ]{0,40} (?:normal|unremarkable)"
+    r"|normal cardio ?mediastinal"
+)
+NORMAL_BONES = compiled(r"(?:osseous|bony|skeletal) structures[\w, ]{0,30} (?:intact|normal)|bones[\w, ]{0,20} (?:intact|normal)")
+
+FINDINGS: tuple[Finding, ...] = (
+    Finding("pneumothorax", "a", compiled(r"(?:hydro)?pneumothora(?:x|ces)|PTX")),
+    Finding("pleural effusion", "a", compiled(r"(?<!pericardial )(?<!joint )effusions?|pleural fluid")),
+    Finding("consolidation", "", compiled(r"consolidations?|consolidative \w+"), CLEAR_LUNGS),
+    Finding("airspace disease", "", compiled(r"(?:air ?space|air-space|alveolar) (?:disease|opacit(?:y|ies)|process|infiltrates?)"), CLEAR_LUNGS),
+    Finding("infiltrate", "an", compiled(r"infiltrates?"), CLEAR_LUNGS),
+    Finding("pneumonia", "", compiled(r"pneumonias?|bronchopneumonia|PNA")),
+    Finding("pulmonary oedema", "", compiled(r"(?:pulmonary |interstitial |alveolar )o?edema|(?<!tissue )(?<!soft-tissue )o?edema")),
+    Finding("vascular congestion", "", compiled(r"(?:pulmonary |venous |central )*(?:vascular |venous )?congestion")),
+    Finding(
+        "enlarged heart",
+        "an",
+        compiled(
+            r"cardiomegaly|cardiac enlargement|enlarged (?:heart|cardiac|cardio\w+)"
+            r"|(?:heart|cardiac (?:silhouette|shadow)|cardiomediastinal silhouette)(?: size)? (?:(?!normal|not|but)[\w-]+ ){0,4}enlarged"
+            r"|enlargement of the (?:heart|cardiac|cardio\w+)"
+        ),
+        NORMAL_HEART,
+    ),
+    Finding("atelectasis", "", compiled(r"atelecta(?:sis|ses|tic)")),
+    Finding("lung nodule", "a", compiled(r"nodules?|nodular (?:opacit(?:y|ies)|densit(?:y|ies))")),
+    Finding("lung mass", "a", compiled(r"mass(?:es)?(?! effect)")),
+    Finding("granuloma", "a", compiled(r"granulomas?|granulomata")),
+    Finding("emphysema", "", compiled(r"(?<!subcutaneous )emphysema(?:tous)?")),
+    Finding("hyperinflation", "", compiled(r"hyper-?(?:inflat|expan|aerat)\w+")),
+    Finding("scarring", "", compiled(r"scar(?:ring|s)?")),
+    Finding("fibrosis", "", compiled(r"fibro(?:sis|tic)")),
+    Finding("low lung volumes", "", compiled(r"low(?:er)? (?:lung|inspiratory) volumes?|lung volumes are (?:\w+ )?low|hypo-?(?:inflat|aerat)\w+")),
+    Finding("fracture", "a", compiled(r"fractures?"), NORMAL_BONES),
+    Finding("degenerative changes", "", compiled(r"degenerative|spondylosis|osteophytes?|osteoarthritis|spurring")),
+    Finding("scoliosis", "", compiled(r"(?:dextro|levo)?scoliosis")),
+    Finding("hiatal hernia", "a", compiled(r"hiatal hernia|hiatus hernia")),
+    Finding("pleural thickening", "", compiled(r"pleural thickening|thickening of the pleura")),
+    Finding("lymphadenopathy", "", compiled(r"(?:lymph)?adenopathy|enlarged lymph nodes?")),
+    Finding("free air under the diaphragm", "", compiled(r"free (?:\w+ )?air|pneumoperitoneum")),
+    Finding("tortuous aorta", "a", compiled(r"(?:tortuous|unfolded|ectatic) (?:\w+ ){0,2}aorta|aorta (?:\w+ ){0,3}tortuous|aortic (?:tortuosity|ectasia)|tortuosity")),
+    Finding("atherosclerosis", "", compiled(r"atherosclero(?:sis|tic)|aortic (?:\w+ )?calcifications?|calcified (?:\w+ )?aorta")),
+    Finding("mediastinal widening", "", compiled(r"mediastinal widening|widen(?:ed|ing of the) mediastinum")),
+)
+
+DEVICES: dict[str, re.Pattern[str]] = {
+    "endotracheal tube": compiled(r"endotracheal tube|ET tube|ETT"),
+    "tracheostomy tube": compiled(r"tracheostomy(?: tube| cannula)?"),
+    "nasogastric tube": compiled(r"(?:nasogastric|enteric|orogastric|feeding|NG|OG|Dobbhoff)(?: feeding)? tube|NGT|OGT"),
+    "PICC line": compiled(r"PICC(?: line)?"),
+    "central venous catheter": compiled(r"(?:central venous|jugular|IJ|subclavian|dialysis)(?: \w+){0,3} (?:catheter|line)|CVC|CVL"),
+    "chest port": compiled(r"port-?a-?cath|mediport|(?:chest|subclavian|jugular|infusion)(?: \w+)? port"),
+    "chest tube": compiled(r"(?:chest|thoracostomy|pleural) (?:tube|drain|catheter)s?|pigtail catheter"),
+    "pacemaker": compiled(r"pacemakers?|PPM"),
+    "defibrillator": compiled(r"defibrillators?|AICD|ICD(?![- ]?(?:9|10))"),
+    "sternotomy wires": compiled(r"sternotomy|sternal wires?|sternal sutures?"),
+    "surgical clips": compiled(r"(?:surgical|cholecystectomy|vascular) clips?"),
+    "prosthetic valve": compiled(r"(?:prosthetic|artificial|mechanical|replacement)(?: \w+)? valve|valve (?:replacement|prosthesis)"),
+    "stent": compiled(r"stents?"),
+    "nerve stimulator": compiled(r"(?:nerve|spinal(?: cord)?) stimulator"),
+}
+"""Device as a question names it to how reports do."""
+
+ANATOMY: dict[str, re.Pattern[str]] = {
+    "heart": compiled(r"heart|cardiac|cardiomegaly|cardio ?mediastinal"),
+    "lungs": compiled(r"lungs?|pulmonary|air ?space|consolidations?|infiltrates?|atelectasis|opacit(?:y|ies)|nodules?|lobes?"),
+    "pleura": compiled(r"pleural?|effusions?|pneumothora(?:x|ces)"),
+    "mediastinum": compiled(r"(?:cardio ?)?mediastin(?:um|al)|hil(?:a|ar|um)"),
+    "bones": compiled(r"osseous|bony?|bones|ribs?|spine|skelet\w+|fractures?|vertebra\w*|clavicles?|scoliosis|spondylosis"),
+    "diaphragm": compiled(r"(?:hemi)?diaphragms?|hemidiaphragm\w*"),
+    "aorta": compiled(r"aort(?:a|ic)"),
+}
+
+
+@dataclass(frozen=True)
+class PlainNoun:
+    """A noun of reports and its plain words; `{lung}` becomes «the lung», «the left lung», «both lungs»."""
+
+    pattern: str
+    plain: str
+    kind: str = "count"
+    """`count` takes an article; `mass` takes none; `amount` turns «small» into «a small amount of»; `part` takes «the»."""
+    plural: str | None = None
+    """Plain words of the plural; None leaves the number as it is."""
+
+
+PLAIN_NOUNS: tuple[PlainNoun, ...] = (
+    PlainNoun(r"pleural effusions?|pleural fluid|effusions?", "fluid around {lung}", "amount"),
+    PlainNoun(r"pneumothora(?:x|ces)", "trapped air around {lung}", "amount"),
+    PlainNoun(r"(?:air ?space|alveolar|lung|pulmonary)? ?consolidations?", "filled-in area in {lung}", plural="filled-in areas in {lung}"),
+    PlainNoun(
+        r"(?:air ?space|alveolar) (?:disease|opacit(?:y|ies)|process|infiltrates?)",
+        "filled-in area in {lung}",
+        plural="filled-in areas in {lung}",
+    ),
+    PlainNoun(r"(?:pulmonary |lung )?infiltrates?", "hazy patch in {lung}", plural="hazy patches in {lung}"),
+    PlainNoun(r"(?:nodular )(?:opacit(?:y|ies)|densit(?:y|ies))", "small round spot", plural="small round spots"),
+    PlainNoun(r"interstitial (?:opacit(?:y|ies)|markings|prominence|thickening|changes?)", "fine extra lines in {lung}", "mass"),
+    PlainNoun(r"opacit(?:y|ies)|opacifications?", "hazy area", plural="hazy areas"),
+    PlainNoun(r"densit(?:y|ies)", "bright area", plural="bright areas"),
+    PlainNoun(r"(?:broncho)?pneumonias?", "lung infection"),
+    PlainNoun(r"(?:pulmonary |interstitial |alveolar )o?edema|o?edema", "extra fluid in {lung}", "amount"),
+    PlainNoun(
+        r"(?:pulmonary )?(?:venous |vascular )+congestion|(?:pulmonary )?(?:venous |vascular )+engorgement",
+        "swelling of the lung's blood vessels",
+        "mass",
+    ),
+    PlainNoun(r"cardiomegaly|cardiac enlargement|enlargement of the cardiac silhouette", "enlargement of the heart", "mass"),
+    PlainNoun(r"enlarged (?:heart|cardiac silhouette)", "enlarged heart"),
+    PlainNoun(r"atelecta(?:sis|ses|tic changes?)", "partly collapsed lung tissue", "mass"),
+    PlainNoun(r"(?:lung |pulmonary )?nodules?", "small round spot", plural="small round spots"),
+    PlainNoun(r"(?:lung |pulmonary )?mass(?:es)?(?! effect)", "lump", plural="lumps"),
+    PlainNoun(r"granulomas?|granulomata", "small scar from an old infection", plural="small scars from an old infection"),
+    PlainNoun(r"granulomatous (?:disease|infection|exposure|process|changes?)", "infection that left small scars"),
+    PlainNoun(r"(?:pulmonary )?(?:emphysema|emphysematous changes?)", "damaged, over-stretched air sacs", "mass"),
+    PlainNoun(r"(?:pulmonary )?(?:hyperinflation|hyperexpansion)(?: of the lungs)?", "over-filling of the lungs with air", "mass"),
+    PlainNoun(r"(?:pulmonary )?(?:hypoinflation|hypoaeration)(?: of the lungs)?", "shallow filling of the lungs with air", "mass"),
+    PlainNoun(r"low(?:er)? lung volumes?", "lungs that are not fully filled with air", "mass"),
+    PlainNoun(r"(?:pulmonary )?fibro(?:sis|tic changes?)", "lung scarring", "mass"),
+    PlainNoun(r"bronchovascular crowding", "crowding of the airways and blood vessels", "mass"),
+    PlainNoun(r"degenerative (?:changes?|disease)|degenerative disc disease", "wear and tear", "mass"),
+    PlainNoun(r"spondylosis", "wear and tear of the spine", "mass"),
+    PlainNoun(r"osteophytes?|osteophyte formation|spurring", "bone spur", plural="bone spurs"),
+    PlainNoun(r"osteopenia|demineralization", "thinning of the bones", "mass"),
+    PlainNoun(r"(?:dextro|levo)?scoliosis", "sideways curve of the spine"),
+    PlainNoun(r"kyphosis", "forward rounding of the back", "mass"),
+    PlainNoun(r"compression (?:fractures?|deformit(?:y|ies))", "squashed vertebra", plural="squashed vertebrae"),
+    PlainNoun(r"rib fractures?", "broken rib", plural="broken ribs"),
+    PlainNoun(r"fractures?", "broken bone", plural="broken bones"),
+    PlainNoun(r"hiatal hernia|hiatus hernia", "hernia of the stomach through the diaphragm"),
+    PlainNoun(r"(?:lymph)?adenopathy", "swollen lymph nodes", "mass"),
+    PlainNoun(r"pneumoperitoneum|free (?:intraperitoneal |subdiaphragmatic )?air", "loose air in the belly", "amount"),
+    PlainNoun(r"aortic (?:tortuosity|ectasia)|tortuosity of the aorta", "winding of the body's main artery", "mass"),
+    PlainNoun(r"atherosclero(?:sis|tic (?:disease|changes?|calcifications?))", "hardening of the arteries", "mass"),
+    PlainNoun(r"calcifications?", "calcium deposit", plural="calcium deposits"),
+    PlainNoun(r"neoplasm|malignancy|carcinoma", "cancer", "mass"),
+    PlainNoun(r"metasta(?:sis|ses)|metastatic disease", "spread of cancer", "mass"),
+    PlainNoun(r"eventration", "bulge"),
+    PlainNoun(r"pleural thickening", "thickening of the lung's lining", "mass"),
+    PlainNoun(r"mediastinal widening", "widening of the middle of the chest", "mass"),
+    PlainNoun(r"(?:cardiomediastinal|cardio mediastinal) (?:silhouette|contour)", "outline of the heart and middle of the chest", "part"),
+    PlainNoun(r"(?:cardiomediastinal|cardio mediastinal) (?:silhouettes|contours)", "outlines of the heart and middle of the chest", "part"),
+    PlainNoun(r"cardiac and mediastinal (?:silhouettes|contours)|heart size and mediastinal contours", "outlines of the heart and middle of the chest", "part"),
+    PlainNoun(r"(?:cardiac|heart) (?:silhouette|contour|shadow)", "outline of the heart", "part"),
+    PlainNoun(r"mediastinal (?:silhouette|contour)", "outline of the middle of the chest", "part"),
+    PlainNoun(r"mediastinal (?:silhouettes|contours)", "outlines of the middle of the chest", "part"),
+    PlainNoun(r"heart and mediastin(?:um|al contours)", "heart and middle of the chest", "part"),
+    PlainNoun(r"mediastinum", "middle of the chest", "part"),
+    PlainNoun(r"pulmonary (?:vascularity|vasculature|vascular pattern)", "blood-vessel pattern of the lungs", "part"),
+    PlainNoun(r"(?:osseous|bony|skeletal) structures", "bones", "part"),
+    PlainNoun(r"bony thorax|thoracic cage", "rib cage", "part"),
+    PlainNoun(r"(?:costophrenic) (?:angles|sulci)", "lower corners of the lungs", "part"),
+    PlainNoun(r"(?:costophrenic) (?:angle|sulcus)", "lower corner of the lung", "part"),
+    PlainNoun(r"hemidiaphragm", "side of the diaphragm", "part"),
+    PlainNoun(r"thoracic spine|mid(?:dle)? thoracic spine", "upper part of the spine", "part"),
+    PlainNoun(r"lumbar spine", "lower part of the spine", "part"),
+    PlainNoun(r"trachea", "windpipe", "part"),
+    PlainNoun(r"carina", "fork of the windpipe", "part"),
+    PlainNoun(r"(?:thoracic )?aorta", "body's main artery", "part"),
+    PlainNoun(r"superior vena cava|SVC", "large vein above the heart", "part"),
+    PlainNoun(r"endotracheal tube|ET tube", "breathing tube"),
+    PlainNoun(r"(?:nasogastric|enteric|NG|orogastric|OG) tube", "tube into the stomach"),
+    PlainNoun(r"(?:central venous|PICC) (?:catheter|line)|PICC", "long thin tube in a vein"),
+    PlainNoun(r"(?:median |midline )?sternotomy (?:wires|sutures)", "wires from earlier breastbone surgery", "mass"),
+    PlainNoun(r"(?:median |midline )?sternotomy", "breastbone surgery", "mass"),
+)
+
+PLAIN_PHRASES: tuple[tuple[str, str], ...] = (
+    (r"cardiopulmonary", "heart or lung"),
+    (r"acute(?= osseous| bony| bone)", "new"),
+    (r"acute", "new"),
+    (r"subacute", "recent"),
+    (r"chronic", "long-standing"),
+    (r"within normal limits(?: (?:in|for) (?:size|appearance)(?: and (?:contour|appearance))?)?", "normal"),
+    (r"unremarkable", "normal"),
+    (r"grossly", "broadly"),
+    (r"abnormality", "problem"),
+    (r"abnormalities", "problems"),
+    (r"(?:disease )?process", "problem"),
+    (r"pathology", "problem"),
+    (r"etiology", "cause"),
+    (r"osseous|bony|skeletal", "bone"),
+    (r"pulmonary", "lung"),
+    (r"cardiac", "heart"),
+    (r"thoracic", "chest"),
+    (r"thorax", "chest"),
+    (r"hepatic", "liver"),
+    (r"renal", "kidney"),
+    (r"calcified", "calcium-hardened"),
+    (r"tortuous|unfolded|ectatic", "winding"),
+    (r"hyperinflated|hyperexpanded|hyperaerated", "over-filled with air"),
+    (r"hypoinflated|hypoaerated", "not fully filled with air"),
+    (r"radiographic(?:ally)? evidence", "sign on the image"),
+    (r"no radiographic", "no visible"),
+    (r"radiographic", "visible"),
+    (r"identified|visualized|visualised|demonstrated|appreciated", "seen"),
+    (r"noted", "seen"),
+    (r"visualized|visualised", "visible"),
+    (r"stable", "unchanged"),
+    (r"status post", "after"),
+    (r"diffuse", "widespread"),
+    (r"focal", "single"),
+    (r"midline", "in the middle"),
+    (r"sequela(?:e)? of", "left over from"),
+    (r"prior|previous", "earlier"),
+    (r"secondary to", "because of"),
+    (r"deformity", "change of shape"),
+    (r"patchy", "blotchy"),
+    (r"streaky|linear|bandlike|band-like|platelike|plate-like", "line-shaped"),
+    (r"atherosclerotic", "hardened"),
+    (r"lesion", "abnormal spot"),
+    (r"lesions", "abnormal spots"),
+    (r"blunting", "rounding off"),
+    (r"blunted", "rounded off"),
+    (r"elevation", "raised position"),
+    (r"parenchymal?", "lung tissue"),
+    (r"superimposed", "additional"),
+    (r"indeterminate", "unclear"),
+    (r"dyspnea|dyspnoea", "shortness of breath"),
+)
+"""Pattern to plain words, tried in order, after nouns and places."""

@@ -1,0 +1,58 @@
+"""Turn a composed config into the typed dataclasses, refusing what Hydra lets past."""
+
+import difflib
+import re
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+
+from radgpt import stages
+from radgpt.config import Config
+from radgpt.errors import UserError
+
+
+def validated(cfg: DictConfig) -> Config:
+    """The typed config.
+
+    Raises:
+        UserError: a setting that no dataclass has (`+` adds any), an unknown stage, a value that is still missing, or a broken rule.
+    """
+    refuse_strangers(cfg, Config)
+    config = OmegaConf.to_object(cfg)
+    assert isinstance(config, Config)
+    known = [*stages.names(), "pipeline"]
+    if config.stage not in known:
+        raise UserError(f"stage={config.stage} is no stage{suggestion(config.stage, known, 'stage={}')}; stages are {', '.join(known)}")
+    if not re.fullmatch(r"[\w.-]+", config.name) or config.name.startswith("."):
+        raise UserError(f"name={config.name} names a folder: use letters, digits, '-', '_' and '.' only")
+    return config
+
+
+def refuse_strangers(cfg: DictConfig, schema: type, prefix: str = "") -> None:
+    """Raise UserError at the first key that its dataclass does not have."""
+    kinds = get_type_hints(schema)
+    for name in cfg:
+        if name not in kinds:
+            path = f"{prefix}{name}"
+            raise UserError(f"{path} is no setting{suggestion(path, settings(), '{}')}")
+        if is_dataclass(kinds[str(name)]):
+            refuse_strangers(cfg[name], kinds[str(name)], f"{prefix}{name}.")
+
+
+def settings(schema: type = Config, prefix: str = "") -> list[str]:
+    """Dotted paths of all sections and settings."""
+    kinds = get_type_hints(schema)
+    found: list[str] = []
+    for field in fields(schema):
+        found.append(f"{prefix}{field.name}")
+        kind: Any = kinds[field.name]
+        if is_dataclass(kind) and isinstance(kind, type):
+            found += settings(kind, f"{prefix}{field.name}.")
+    return found
+
+
+def suggestion(typed: str, known: list[str], form: str) -> str:
+    """`. Did you mean …?` with the nearest known name, or nothing where none is near."""
+    near = difflib.get_close_matches(typed, known, n=1, cutoff=0.6)
+    return f"; did you mean {form.format(near[0])}?" if near else ""

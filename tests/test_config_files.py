@@ -1,0 +1,148 @@
+"""Every file of conf/ and experiments/ composes, passes the rules, and is told apart from one with a mistake."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from radgpt import stages
+from radgpt.cli import conf_folder, register_schema
+from radgpt.config import Config
+from radgpt.errors import UserError
+from radgpt.mistakes import explain
+from radgpt.validation import settings, validated
+
+CONF = Path(__file__).parent.parent / "conf"
+GROUPS = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name not in ("experiment", "hydra"))
+OPTIONS = sorted(f"{group.name}={file.stem}" for group in GROUPS for file in group.glob("*.yaml"))
+EXPERIMENTS = sorted(str(file.relative_to(CONF / "experiment").with_suffix("")) for file in (CONF / "experiment").glob("*/*.yaml"))
+
+COMPANIONS = {
+    "data=openi": ["data.path=reports.tgz"],
+    "data=mimic_cxr": ["data.path=mimic"],
+    "data=jsonl": ["data.path=reports.jsonl"],
+    "teacher=azure": ["teacher.base_url=https://example.openai.azure.com"],
+}
+"""What an option asks the user for."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def hydra() -> Iterator[None]:
+    register_schema()
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        yield
+
+
+def composed(*overrides: str) -> Config:
+    return validated(compose("config", overrides=list(overrides)))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes(option: str) -> None:
+    assert composed(option, *COMPANIONS.get(option, []))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes(experiment: str) -> None:
+    assert composed(f"experiment={experiment}", "data.path=anything").name != "default"
+
+
+def test_without_an_experiment_the_settings_are_the_original_ones() -> None:
+    config = composed("experiment=null", "data.path=mimic")
+    training = config.training
+    assert config.model.name_or_path == "meta-llama/Llama-2-7b-chat-hf"
+    assert (training.num_train_epochs, training.per_device_train_batch_size, training.gradient_accumulation_steps) == (3, 4, 8)
+    assert (training.learning_rate, training.weight_decay, training.warmup_ratio, training.lr_scheduler_type) == (2e-4, 0, 0.03, "cosine")
+    assert (training.model_max_length, training.gradient_checkpointing, training.save_strategy) == (4096, True, "epoch")
+    assert (training.logging_steps, training.ddp_timeout) == (1, 18000)
+    decoding = config.decoding
+    assert (decoding.temperature, decoding.top_p, decoding.top_k, decoding.repetition_penalty) == (0.75, 0.9, 100, 1.2)
+    assert decoding.max_new_tokens == 1024
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_file_says_what_it_is(option: str) -> None:
+    group, name = option.split("=")
+    text = (CONF / group / f"{name}.yaml").read_text()
+    assert text.startswith("#")
+
+
+def test_every_stage_has_a_file_and_every_file_a_stage() -> None:
+    assert {file.stem for file in (CONF / "stage").glob("*.yaml")} == {*stages.names(), "pipeline"}
+
+
+def test_every_parameter_of_a_stage_is_found_in_the_config() -> None:
+    config = composed()
+    inputs = {path.split(".")[1] for path in settings() if path.startswith("inputs.")}
+    for name in stages.names():
+        stage = stages.load(name)
+        assert {stages.producer(artifact) for artifact in stage.reads} <= set(stages.names())
+        assert set(stage.reads) <= inputs
+        for kind in stage.sections.values():
+            assert stages.section_path(config, kind)
+        for setting in stage.settings:
+            assert hasattr(config, setting)
+
+
+def test_each_section_type_stands_once_in_the_config() -> None:
+    kinds = [type(node) for _, node in stages.walk_sections(Config())]
+    assert len(kinds) == len(set(kinds))
+
+
+def told(*overrides: str) -> str | None:
+    """The line that a user sees for these overrides."""
+    with pytest.raises(Exception) as raised:  # noqa: PT011 (what it is, is what explain() finds out)
+        composed(*overrides)
+    return explain(raised.value)
+
+
+def test_a_misspelt_setting_is_named_with_the_nearest_one() -> None:
+    assert told("tuning.lora_alhpa=4") == "tuning.lora_alhpa is no setting; did you mean tuning.lora_alpha?"
+
+
+def test_plus_lets_no_stranger_in() -> None:
+    assert told("+tuning.lora_alhpa=4") == "tuning.lora_alhpa is no setting; did you mean tuning.lora_alpha?"
+    assert told("+trainng.x=4") == "trainng is no setting; did you mean training?"
+
+
+def test_a_wrong_type_names_the_setting() -> None:
+    line = told("training.learning_rate=fast")
+    assert line is not None and line.startswith("training.learning_rate: Value 'fast' of type 'str' could not be converted to Float")
+
+
+def test_an_unknown_option_lists_the_others() -> None:
+    line = told("model=tinny")
+    assert line is not None and line.startswith("model=tinny is no option; did you mean model=tiny?; there are ")
+
+
+def test_an_unknown_stage_lists_the_stages() -> None:
+    line = told("stage=finetine")
+    assert line is not None and line.startswith("stage=finetine is no option; did you mean stage=finetune?; there are chat, evaluate")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["launch.processes=2"], "launch.processes=2 needs launch=torchrun"),
+        (["tuning=full", "tuning.r=8"], "tuning.r=8 has no meaning with tuning=full; leave it out or choose tuning=lora"),
+        (["decoding=default", "decoding.temperature=0"], "decoding.temperature=0.0 must be above 0; for greedy decoding choose decoding=greedy"),
+        (["data=openi"], "data=openi needs data.path: the file or folder with the reports"),
+        (["name=../x"], "name=../x names a folder: use letters, digits, '-', '_' and '.' only"),
+    ],
+)
+def test_a_broken_rule_names_the_setting_and_the_mend(overrides: list[str], line: str) -> None:
+    assert told(*overrides) == line
+
+
+def test_a_mistake_inside_an_experiment_file_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "experiment" / "own").mkdir(parents=True)
+    (tmp_path / "experiment" / "own" / "typo.yaml").write_text("# @package _global_\ntraining:\n  epohcs: 2\n")
+    line = told(f"hydra.searchpath=[file://{tmp_path}]", "experiment=own/typo")
+    assert line is not None and line.startswith("training.epohcs is no setting") and "experiment/own/typo" in line
+
+
+def test_rules_raise_user_errors() -> None:
+    with pytest.raises(UserError):
+        OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), {"data": {"limit": 0}}))
