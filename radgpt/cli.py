@@ -85,10 +85,7 @@ def run(config: Config, overrides: list[str]) -> float | None:
     from radgpt.execute import run_pipeline, run_stage
 
     refuse_hand_launch()
-    if config.stage == "pipeline":
-        metrics = run_pipeline(config, overrides)
-    else:
-        metrics = run_stage(config, config.stage, overrides)
+    metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
     if config.objective is None:
         return None
     if config.objective not in metrics:

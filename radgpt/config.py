@@ -195,8 +195,13 @@ class Teacher:
     """Seconds that one request may take."""
 
     def __post_init__(self) -> None:
-        refuse(self.provider is Provider.local and not self.base_url, "teacher=local needs teacher.base_url, such as http://127.0.0.1:8000/v1")
-        refuse(self.provider is Provider.azure and not self.base_url, "teacher=azure needs teacher.base_url, the endpoint of your Azure resource")
+        refuse(
+            self.provider is Provider.local and not self.base_url, "teacher=local needs teacher.base_url, such as http://127.0.0.1:8000/v1"
+        )
+        refuse(
+            self.provider is Provider.azure and not self.base_url,
+            "teacher=azure needs teacher.base_url, the endpoint of your Azure resource",
+        )
         refuse(self.provider is Provider.azure and not self.api_version, "teacher=azure needs teacher.api_version, such as 2024-10-21")
         refuse(not 0 <= self.temperature <= 2, f"teacher.temperature={self.temperature} must lie in [0, 2]")
         refuse(not 0 < self.top_p <= 1, f"teacher.top_p={self.top_p} must lie in (0, 1]")
@@ -394,7 +399,10 @@ class Decoding:
 
     def __post_init__(self) -> None:
         refuse(self.max_new_tokens < 1, f"decoding.max_new_tokens={self.max_new_tokens} must be at least 1")
-        refuse(self.do_sample and self.temperature <= 0, f"decoding.temperature={self.temperature} must be above 0; for greedy decoding choose decoding=greedy")
+        refuse(
+            self.do_sample and self.temperature <= 0,
+            f"decoding.temperature={self.temperature} must be above 0; for greedy decoding choose decoding=greedy",
+        )
         refuse(not 0 < self.top_p <= 1, f"decoding.top_p={self.top_p} must lie in (0, 1]")
 
 

@@ -17,12 +17,13 @@ import yaml
 
 from radgpt import manifest, stages
 from radgpt.artifacts import digest, write_text
-from radgpt.config import Config, as_mapping
+from radgpt.config import Config, Governance, as_mapping
 from radgpt.errors import UserError
 from radgpt.keys import key
 from radgpt.launch import Job, launch
 from radgpt.lookup import Lookup, Reads
 from radgpt.manifest import Manifest
+
 
 def run_pipeline(config: Config, overrides: list[str]) -> dict[str, Any]:
     """Run `config.pipeline` in order; the first failure ends it. Gives the headline metrics of all stages."""
@@ -42,15 +43,17 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
     """Run a stage unless its outcome exists already; give its headline metrics."""
     stage = stages.load(name)
     stage_key = key(config, name)
+    if config.data.governance is Governance.credentialed:
+        # What derives from the reports is for the user alone to read.
+        os.umask(0o077)
     with alone(Path(config.outputs), stage_key, name):
         lookup = Lookup(config)
         reads = lookup.reads(name)
-        if stage.cached and not config.force and (done := lookup.done(name)):
-            directory, previous = done
-            announce_skip(stage, directory, previous)
-            return previous.metrics
-        directory = None if config.force or not stage.cached else lookup.unfinished(name)
-        return run_in(directory, config, stage, stage_key, reads, overrides)
+        fresh = config.force or not stage.cached
+        if not fresh and (done := lookup.done(name)):
+            announce_skip(stage, *done)
+            return done[1].metrics
+        return run_in(None if fresh else lookup.unfinished(name), config, stage, stage_key, reads, overrides)
 
 
 def announce_skip(stage: stages.Stage, directory: Path, previous: Manifest) -> None:
@@ -109,9 +112,9 @@ def run_in(
             print(f"\n{stage.name}: interrupted; to resume: {command_line()}", file=sys.stderr, flush=True)
         raise
     wall_seconds = round(time.monotonic() - start, 3)
-    replace(
-        record, status="done", writes=manifest.describe_writes(directory, stage), metrics=metrics, wall_seconds=wall_seconds
-    ).save(directory)
+    replace(record, status="done", writes=manifest.describe_writes(directory, stage), metrics=metrics, wall_seconds=wall_seconds).save(
+        directory
+    )
     print(f"{stage.name}: done in {wall_seconds:.1f} s, {directory}{headline(metrics)}", flush=True)
     return metrics
 

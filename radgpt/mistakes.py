@@ -23,7 +23,8 @@ def explain(error: BaseException) -> str | None:
         return composition(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         place = f" writing {error.filename}" if error.filename else ""
-        return f"the disk is full{place}; free space, or set outputs=FOLDER on another disk, and give the same command again: finished work is kept"
+        mend = "free space, or set outputs=FOLDER on another disk, and give the same command again"
+        return f"the disk is full{place}; {mend}: finished work is kept"
     if isinstance(error, PermissionError):
         return f"no permission for {error.filename}; change its rights, or choose another place"
     return None
@@ -40,7 +41,8 @@ def chain(error: BaseException) -> list[BaseException]:
 def missing_option(message: str) -> str:
     """`Could not find 'group/option'` with the options that there are."""
     wanted = re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", message)
-    options = [line.strip() for line in message.partition("Available options")[2].partition("Config search path")[0].splitlines()[1:] if line.strip()]
+    listed = message.partition("Available options")[2].partition("Config search path")[0]
+    options = [line.strip() for line in listed.splitlines()[1:] if line.strip()]
     if not wanted:
         return one_line(message)
     group, _, option = wanted[1].rpartition("/")

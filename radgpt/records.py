@@ -142,8 +142,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, JSON object) of a JSONL file; raises UserError as `read_records` does."""
     try:
         with jsonlines.open(path) as reader:
-            for number, row in enumerate(reader.iter(type=dict), start=1):
-                yield number, row
+            yield from enumerate(reader.iter(type=dict), start=1)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except jsonlines.InvalidLineError as error:

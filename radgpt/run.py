@@ -30,7 +30,7 @@ class Run:
     """The run's folder; whatever stands there from a killed attempt may be continued."""
     writes: Mapping[str, str]
     """The stage's WRITES: artifact name to file or folder name."""
-    cache: Path = Path("~/.cache/radgpt").expanduser()
+    cache: Path = field(default_factory=lambda: Path("~/.cache/radgpt").expanduser())
     """Folder for converted models, shared by all runs."""
     tracker: Tracker = field(default_factory=NoTracker)
     rank: int = 0

@@ -53,9 +53,7 @@ class Untracked:
 
 
 @contextmanager
-def track(
-    config: Config, stage: str, run_id: str, directory: Path, lineage: Mapping[str, Any]
-) -> Iterator["WandbTracker | Untracked"]:
+def track(config: Config, stage: str, run_id: str, directory: Path, lineage: Mapping[str, Any]) -> Iterator["WandbTracker | Untracked"]:
     """Open the W&B run of a stage's run, and close it with the outcome as its exit code."""
     mode = resolve_mode(config.wandb.mode)
     if mode is WandbMode.disabled:

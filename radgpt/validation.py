@@ -32,12 +32,12 @@ def validated(cfg: DictConfig) -> Config:
 def refuse_strangers(cfg: DictConfig, schema: type, prefix: str = "") -> None:
     """Raise UserError at the first key that its dataclass does not have."""
     kinds = get_type_hints(schema)
-    for name in cfg:
+    for name in map(str, cfg):
         if name not in kinds:
             path = f"{prefix}{name}"
             raise UserError(f"{path} is no setting{suggestion(path, settings(), '{}')}")
-        if is_dataclass(kinds[str(name)]):
-            refuse_strangers(cfg[name], kinds[str(name)], f"{prefix}{name}.")
+        if is_dataclass(kinds[name]):
+            refuse_strangers(cfg[name], kinds[name], f"{prefix}{name}.")
 
 
 def settings(schema: type = Config, prefix: str = "") -> list[str]:

@@ -93,7 +93,7 @@ def test_each_section_type_stands_once_in_the_config() -> None:
 
 def told(*overrides: str) -> str | None:
     """The line that a user sees for these overrides."""
-    with pytest.raises(Exception) as raised:  # noqa: PT011 (what it is, is what explain() finds out)
+    with pytest.raises(Exception) as raised:
         composed(*overrides)
     return explain(raised.value)
 
@@ -127,7 +127,10 @@ def test_an_unknown_stage_lists_the_stages() -> None:
     [
         (["launch.processes=2"], "launch.processes=2 needs launch=torchrun"),
         (["tuning=full", "tuning.r=8"], "tuning.r=8 has no meaning with tuning=full; leave it out or choose tuning=lora"),
-        (["decoding=default", "decoding.temperature=0"], "decoding.temperature=0.0 must be above 0; for greedy decoding choose decoding=greedy"),
+        (
+            ["decoding=default", "decoding.temperature=0"],
+            "decoding.temperature=0.0 must be above 0; for greedy decoding choose decoding=greedy",
+        ),
         (["data=openi"], "data=openi needs data.path: the file or folder with the reports"),
         (["name=../x"], "name=../x names a folder: use letters, digits, '-', '_' and '.' only"),
     ],

@@ -31,9 +31,7 @@ except SystemExit as end:
     assert end.code == 0
 print("LOADED", [name for name in {HEAVY!r} if name in sys.modules])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("LOADED []")
 
 

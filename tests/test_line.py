@@ -75,7 +75,9 @@ def test_every_prediction_traces_back_to_its_report_and_prompts(line: Line) -> N
 
 def test_no_patient_stands_in_two_splits(line: Line) -> None:
     dataset = folder(line.outputs, "postprocess_answers") / "dataset"
-    patients = {split: {pair.patient_id for pair in read_records(dataset / f"{split}.jsonl", Pair)} for split in ("train", "validation", "test")}
+    patients = {
+        split: {pair.patient_id for pair in read_records(dataset / f"{split}.jsonl", Pair)} for split in ("train", "validation", "test")
+    }
     assert all(patients.values())
     assert not patients["train"] & patients["test"] and not patients["train"] & patients["validation"]
     assert not patients["validation"] & patients["test"]
@@ -104,7 +106,10 @@ def test_a_setting_reruns_only_what_depends_on_it(line: Line, radgpt: Callable, 
     assert done.returncode == 0 and "evaluate: done in" in done.stdout, done.stderr
     done = radgpt(*TINY_LINE, "stage=evaluate", "training.learning_rate=0.01", cwd=tmp_path)
     assert done.returncode == 2
-    assert "stage=evaluate reads predictions, which stage=predict makes" in done.stderr or "checkpoint, which stage=finetune makes" in done.stderr
+    assert (
+        "stage=evaluate reads predictions, which stage=predict makes" in done.stderr
+        or "checkpoint, which stage=finetune makes" in done.stderr
+    )
     # Speed is no part of the outcome.
     done = radgpt(*TINY_LINE, "stage=generate_answers", "teacher.max_in_flight=3", cwd=tmp_path)
     assert "generate_answers: done already, skipped" in done.stdout

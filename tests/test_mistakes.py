@@ -32,11 +32,15 @@ def test_a_misspelt_setting(radgpt: Callable, tmp_path: Path) -> None:
 
 
 def test_a_wrong_type(radgpt: Callable, tmp_path: Path) -> None:
-    refused(radgpt("training.num_train_epochs=many", cwd=tmp_path), "training.num_train_epochs: Value 'many'", "could not be converted to Float")
+    refused(
+        radgpt("training.num_train_epochs=many", cwd=tmp_path), "training.num_train_epochs: Value 'many'", "could not be converted to Float"
+    )
 
 
 def test_a_missing_path(radgpt: Callable, tmp_path: Path) -> None:
-    refused(radgpt(*SETTINGS, "stage=preprocess", "data=openi", "data.path=nowhere.tgz", cwd=tmp_path), "data.path=nowhere.tgz does not exist")
+    refused(
+        radgpt(*SETTINGS, "stage=preprocess", "data=openi", "data.path=nowhere.tgz", cwd=tmp_path), "data.path=nowhere.tgz does not exist"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root reads everything, and cannot step down here")
@@ -63,7 +67,9 @@ def test_an_unreadable_file(radgpt: Callable, tmp_path: Path, environment: dict[
 
 def test_a_broken_line_of_jsonl(radgpt: Callable, tmp_path: Path) -> None:
     (tmp_path / "reports.jsonl").write_text(
-        json.dumps({"report_id": "r1", "patient_id": "p1", "text": "FINDINGS: Clear lungs."}) + "\n" + '{"report_id": "r2", "text": "private\n'
+        json.dumps({"report_id": "r1", "patient_id": "p1", "text": "FINDINGS: Clear lungs."})
+        + "\n"
+        + '{"report_id": "r2", "text": "private\n'
     )
     done = radgpt(*SETTINGS, "stage=preprocess", "data=jsonl", "data.path=reports.jsonl", cwd=tmp_path)
     refused(done, "reports.jsonl", "line 2")
@@ -133,7 +139,11 @@ def test_a_full_disk(line: Line, environment: dict[str, str], tmp_path: Path) ->
     )
     arguments = [*TINY_LINE, "stage=postprocess_instructions", "force=true"]
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], cwd=tmp_path, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        [sys.executable, "-c", script, *arguments],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
     refused(done, "the disk is full", "instructions.jsonl", "finished work is kept")
     finished = [p for p in (tmp_path / "outputs/demo/postprocess_instructions").iterdir() if (p / "instructions.jsonl").exists()]

@@ -18,7 +18,10 @@ def commands() -> list[str]:
     """Commands that start a stage, with shell variables filled in; flags such as -m taken away."""
     teacher = re.search(r'export TEACHER="([^"]*)"', README)
     assert teacher
-    lines = [*re.findall(r"^(?:python run\.py|docker exec -it radgpt radgpt) (.*)$", README, re.M), *re.findall(r"^  python run\.py (.*=.*)$", HELP, re.M)]
+    lines = [
+        *re.findall(r"^(?:python run\.py|docker exec -it radgpt radgpt) (.*)$", README, re.M),
+        *re.findall(r"^  python run\.py (.*=.*)$", HELP, re.M),
+    ]
     return [line.split("   ")[0].replace("$TEACHER", teacher[1]) for line in lines if "--help" not in line and "STAGE" not in line]
 
 
@@ -28,7 +31,10 @@ def test_every_command_composes(command: str) -> None:
     words = [word for word in shlex.split(command) if word not in ("-m", "--cfg", "job")]
     overrides = OverridesParser.create().parse_overrides(words)
     # A sweep's comma list stands for its first value here.
-    single = [f"{o.key_or_group}={next(iter(o.sweep_iterator()))}" if o.is_sweep_override() else word for o, word in zip(overrides, words, strict=True)]
+    single = [
+        f"{o.key_or_group}={next(iter(o.sweep_iterator()))}" if o.is_sweep_override() else word
+        for o, word in zip(overrides, words, strict=True)
+    ]
     with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
         if not any(word.startswith("data.path=") for word in single):
             single.append("data.path=anything")

@@ -56,7 +56,10 @@ def test_the_terminal_viewer_reads_the_same(line: Line) -> None:
     directory = folder(line.outputs, "evaluate")
     (log,) = directory.glob("wandb/offline-run-*")
     shown = subprocess.run(
-        [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--summary", "--json", str(log)], capture_output=True, text=True, check=True
+        [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--summary", "--json", str(log)],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     told = json.dumps(manifest(directory)["metrics"])
     assert all(name in shown for name in json.loads(told))

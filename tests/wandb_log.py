@@ -38,7 +38,12 @@ def read_run(folder: Path) -> dict[str, Any]:
     for record in records(path):
         kind = record.WhichOneof("record_type")
         if kind == "run":
-            found |= {"id": record.run.run_id, "group": record.run.run_group, "job_type": record.run.job_type, "tags": list(record.run.tags)}
+            found |= {
+                "id": record.run.run_id,
+                "group": record.run.run_group,
+                "job_type": record.run.job_type,
+                "tags": list(record.run.tags),
+            }
             found["config"] |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
         elif kind == "config":
             found["config"] |= {item.key: json.loads(item.value_json) for item in record.config.update}

@@ -52,7 +52,7 @@ def load(name: str) -> Stage:
         function=module.run,
         writes=module.WRITES,
         reads=tuple(p for p, kind in parameters.items() if kind is Path),
-        sections={p: kind for p, kind in parameters.items() if is_dataclass(kind)},
+        sections={p: kind for p, kind in parameters.items() if isinstance(kind, type) and is_dataclass(kind)},
         settings=tuple(p for p, kind in parameters.items() if kind is not Path and not is_dataclass(kind)),
         parallel=getattr(module, "PARALLEL", False),
         cached=getattr(module, "CACHED", True),
