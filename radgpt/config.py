@@ -1,5 +1,6 @@
 """What a configuration may hold: one dataclass for each group, units beside each field, rules beside what they guard."""
 
+import re
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from typing import Any
@@ -168,6 +169,11 @@ class Provider(Enum):
     local = "local"
 
 
+BASE_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._/~%-]*)?")
+VARIABLE_NAME = re.compile(r"(?![^_]{32})[A-Za-z_][A-Za-z0-9_]*")
+"""Long strings without an underscore are keys, not names of variables."""
+
+
 @dataclass
 class Teacher:
     """The teacher that writes instructions and answers."""
@@ -203,10 +209,27 @@ class Teacher:
             "teacher=azure needs teacher.base_url, the endpoint of your Azure resource",
         )
         refuse(self.provider is Provider.azure and not self.api_version, "teacher=azure needs teacher.api_version, such as 2024-10-21")
+        # Neither is quoted: the one may hold a password, the other a key pasted in the wrong place.
+        refuse(
+            self.base_url is not None and not BASE_URL.fullmatch(self.base_url),
+            "teacher.base_url must look like http://host:port/path, without user, password, query or fragment",
+        )
+        refuse(
+            self.api_key_env is not None and not VARIABLE_NAME.fullmatch(self.api_key_env),
+            "teacher.api_key_env must name an environment variable, such as OPENAI_API_KEY; never write a key into a configuration",
+        )
+        refuse(
+            self.provider is Provider.openai and not self.base_url and not self.api_key_env,
+            "teacher=openai needs teacher.api_key_env, the name of the environment variable with the key",
+        )
         refuse(not 0 <= self.temperature <= 2, f"teacher.temperature={self.temperature} must lie in [0, 2]")
         refuse(not 0 < self.top_p <= 1, f"teacher.top_p={self.top_p} must lie in (0, 1]")
         for name in ("max_tokens", "max_requests_per_minute", "max_tokens_per_minute", "max_in_flight", "max_attempts", "timeout"):
-            refuse(getattr(self, name) <= 0, f"teacher.{name}={getattr(self, name)} must be above 0")
+            refuse(not getattr(self, name) > 0, f"teacher.{name}={getattr(self, name)} must be above 0")
+        refuse(
+            self.max_tokens > self.max_tokens_per_minute,
+            f"teacher.max_tokens={self.max_tokens} must not exceed teacher.max_tokens_per_minute={self.max_tokens_per_minute}",
+        )
 
 
 class ModelSource(Enum):

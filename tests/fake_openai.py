@@ -1,0 +1,182 @@
+"""An OpenAI-compatible server on this machine that fails on demand and counts what it is asked."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+MODEL = "fake-model-2026"
+
+FAULTS = """ok 429 429-after 429-ms 400 400-context 401 403 404 408 409 500 503 302 insufficient_quota azure_filter
+ hang drop torn html bad_json no_choices length filtered refusal empty""".split()
+"""What a row may be answered with. `429-after` asks for a second, `429-ms` for 50 milliseconds."""
+
+
+@dataclass
+class FakeOpenAI:
+    """The server, as a test sees it. Rows are told apart by the text of their last message."""
+
+    base_url: str = ""
+    asked: Counter[str] = field(default_factory=Counter)
+    """Requests for each row."""
+    answered: Counter[str] = field(default_factory=Counter)
+    """Requests for each row that ended well: what a real endpoint would charge."""
+    times: list[float] = field(default_factory=list)
+    """Moments at which requests came in (time.monotonic)."""
+    refused: int = 0
+    """Requests beyond the limits."""
+    paths: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    """Authorization headers that came in."""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """The latest ten request bodies."""
+    most_in_flight: int = 0
+
+    @property
+    def root(self) -> str:
+        """The address without /v1, as Azure's endpoints are given."""
+        return self.base_url.removesuffix("/v1")
+
+
+def completion(text: str | None, *, finish: str = "stop", refusal: str | None = None, characters: int = 0) -> dict[str, Any]:
+    """A chat completion as OpenAI writes it."""
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": MODEL,
+        "choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, "refusal": refusal}}],
+        "usage": {"prompt_tokens": characters // 4, "completion_tokens": 5, "total_tokens": characters // 4 + 5},
+    }
+
+
+def error(status: int, code: str, headers: dict[str, str] | None = None, **more: Any) -> web.Response:
+    """An error as OpenAI writes it; the message quotes the prompt, as some servers do."""
+    body = {"error": {"message": "SECRET PROMPT was refused", "type": "some_error", "param": None, "code": code} | more}
+    return web.json_response(body, status=status, headers=headers)
+
+
+@contextmanager
+def serve(
+    faults: Mapping[str, Iterable[str]] | None = None,
+    *,
+    reply: Callable[[list[dict[str, str]]], str] = lambda messages: f"reply to {messages[-1]['content']}",
+    latency: float = 0.0,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    retry_after: bool = True,
+) -> Iterator[FakeOpenAI]:
+    """Serve chat completions on loopback, from a thread of its own.
+
+    `faults` maps a row (the text of its last message) to what its first, second, … request gets (names of FAULTS); the key `*`
+    is for all other rows together. Used-up rows are answered well. Limits are strict: one second's worth may come at once.
+    """
+    server = FakeOpenAI()
+    scripts = {row: iter(names) for row, names in (faults or {}).items()}
+    waiting = 0
+    rooms = {"requests": requests_per_minute, "tokens": tokens_per_minute}
+    levels = {name: (limit or 0) / 60 for name, limit in rooms.items()}
+    filled = time.monotonic()
+
+    def admit(cost: dict[str, float]) -> float:
+        """Seconds that a request comes too early; 0 lets it in."""
+        nonlocal filled
+        now = time.monotonic()
+        for name, limit in rooms.items():
+            if limit:
+                levels[name] = min(limit / 60, levels[name] + (now - filled) * limit / 60)
+        filled = now
+        early = max((cost[name] - levels[name]) / (limit / 60) for name, limit in rooms.items() if limit) if any(rooms.values()) else 0.0
+        if early > 0:
+            return early
+        for name, limit in rooms.items():
+            levels[name] -= cost[name] if limit else 0
+        return 0.0
+
+    async def chat(request: web.Request) -> web.StreamResponse:
+        nonlocal waiting
+        waiting += 1
+        server.most_in_flight = max(server.most_in_flight, waiting)
+        try:
+            return await respond(request)
+        finally:
+            waiting -= 1
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        row = body["messages"][-1]["content"]
+        characters = sum(len(message["content"]) for message in body["messages"])
+        server.times.append(time.monotonic())
+        server.paths.add(request.path_qs)
+        server.keys.add(request.headers.get("authorization") or request.headers.get("api-key", ""))
+        server.bodies = [*server.bodies[-9:], body]
+        server.asked[row] += 1
+        early = admit({"requests": 1, "tokens": characters / 4 + (body.get("max_completion_tokens") or body["max_tokens"])})
+        if early > 0:
+            server.refused += 1
+            return error(429, "rate_limit_exceeded", {"retry-after-ms": str(int(early * 1000) + 1)} if retry_after else None)
+        name = next(scripts[row] if row in scripts else scripts.get("*", iter(())), "ok")
+        await asyncio.sleep(latency)
+        if name == "ok":
+            server.answered[row] += 1
+            return web.json_response(completion(reply(body["messages"]), characters=characters))
+        return await fail(name, request, characters)
+
+    async def fail(name: str, request: web.Request, characters: int) -> web.StreamResponse:
+        if name == "hang":
+            await stop.wait()
+            return web.Response()
+        if name in ("drop", "torn"):
+            assert request.transport is not None
+            if name == "torn":
+                request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{")
+            request.transport.close()
+            return web.Response()
+        kinds: dict[str, Callable[[], web.StreamResponse]] = {
+            "429": lambda: error(429, "rate_limit_exceeded"),
+            "429-after": lambda: error(429, "rate_limit_exceeded", {"retry-after": "1"}),
+            "429-ms": lambda: error(429, "rate_limit_exceeded", {"retry-after-ms": "50"}),
+            "400": lambda: error(400, "unsupported_value", param="temperature"),
+            "400-context": lambda: error(400, "context_length_exceeded", param="messages"),
+            "insufficient_quota": lambda: error(429, "insufficient_quota", type="insufficient_quota"),
+            "azure_filter": lambda: error(400, "content_filter", param="prompt", innererror={"code": "ResponsibleAIPolicyViolation"}),
+            "302": lambda: web.Response(status=302, headers={"location": f"{server.base_url}/elsewhere"}),
+            "html": lambda: web.Response(text="<html>welcome</html>", content_type="text/html"),
+            "bad_json": lambda: web.Response(text='{"choices": [', content_type="application/json"),
+            "no_choices": lambda: web.json_response({"object": "chat.completion", "choices": None}),
+            "length": lambda: web.json_response(completion("half a sen", finish="length", characters=characters)),
+            "filtered": lambda: web.json_response(completion(None, finish="content_filter", characters=characters)),
+            "refusal": lambda: web.json_response(completion(None, refusal="I cannot help with that.", characters=characters)),
+            "empty": lambda: web.json_response(completion(" \n", characters=characters)),
+        }
+        return kinds[name]() if name in kinds else error(int(name), "some_code")
+
+    async def run(started: threading.Event, stop: asyncio.Event) -> None:
+        application = web.Application()
+        application.router.add_post("/{path:.*}", chat)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        server.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        started.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    loop = asyncio.new_event_loop()
+    started, stop = threading.Event(), asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run(started, stop)), daemon=True)
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
