@@ -139,6 +139,19 @@ def number_format(model: Model) -> "torch.dtype":
     return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
 
 
+def quieten() -> None:
+    """Keep transformers and the hub's client from the console, but for errors and the progress of downloads."""
+    from huggingface_hub.utils import enable_progress_bars
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    # Silences the loading of weights, and downloads with it: those can take an hour and are shown.
+    logging.disable_progress_bar()
+    enable_progress_bars()
+    hub_logging.set_verbosity_error()
+
+
 def load_base(model: Model, base: str, dtype: "torch.dtype") -> "PreTrainedModel":
     """Load the causal language model that stands at `base` (what `prepare_base` gave) on the CPU.
 
@@ -147,6 +160,7 @@ def load_base(model: Model, base: str, dtype: "torch.dtype") -> "PreTrainedModel
     """
     from transformers import AutoModelForCausalLM
 
+    quieten()
     with explained(model):
         network: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             base, dtype=dtype, attn_implementation=model.attn_implementation, **hub_options(model, base)
@@ -163,6 +177,7 @@ def load_tokenizer(model: Model, base: str) -> "PreTrainedTokenizerBase":
     """
     from transformers import AutoTokenizer
 
+    quieten()
     with explained(model):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base, **hub_options(model, base))
     if tokenizer.chat_template is None:
@@ -207,6 +222,7 @@ def prepare_base(model: Model, cache: Path) -> str:
         raise UserError(f"model.name_or_path={model.name_or_path} does not exist; give a folder with weights, or a model id of huggingface.co")
     from transformers import AutoConfig
 
+    quieten()
     # The config is small and gated as the weights are: no access shows before gigabytes are fetched.
     with explained(model):
         AutoConfig.from_pretrained(model.name_or_path, **hub_options(model, model.name_or_path))
@@ -280,6 +296,7 @@ def dequantise(source: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    quieten()
     tokenizer = AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name)
     network: Any = AutoModelForCausalLM.from_pretrained(str(source.parent), gguf_file=source.name, dtype=torch.float32)
     # The weights are dense by now, but the model calls itself quantised and then can be neither saved nor trained.
