@@ -141,6 +141,7 @@ def number_format(model: Model) -> "torch.dtype":
 
 def quieten() -> None:
     """Keep transformers and the hub's client from the console, but for errors and the progress of downloads."""
+    import torch
     from huggingface_hub.utils import enable_progress_bars
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging
@@ -150,6 +151,9 @@ def quieten() -> None:
     logging.disable_progress_bar()
     enable_progress_bars()
     hub_logging.set_verbosity_error()
+    if not torch.cuda.is_available():
+        # Where DeepSpeed is installed, saving a model imports it, and it would warn that it finds no accelerator.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 
 def load_base(model: Model, base: str, dtype: "torch.dtype") -> "PreTrainedModel":

@@ -13,10 +13,6 @@ from aiohttp import web
 
 MODEL = "fake-model-2026"
 
-FAULTS = """ok 429 429-after 429-ms 400 400-context 401 403 404 408 409 500 503 302 insufficient_quota azure_filter
- hang drop torn html bad_json no_choices length filtered refusal empty""".split()
-"""What a row may be answered with. `429-after` asks for a second, `429-ms` for 50 milliseconds."""
-
 
 @dataclass
 class FakeOpenAI:
@@ -74,8 +70,11 @@ def serve(
 ) -> Iterator[FakeOpenAI]:
     """Serve chat completions on loopback, from a thread of its own.
 
-    `faults` maps a row (the text of its last message) to what its first, second, … request gets (names of FAULTS); the key `*`
-    is for all other rows together. Used-up rows are answered well. Limits are strict: one second's worth may come at once.
+    `faults` maps a row (the text of its last message) to what its first, second, … request gets; the key `*` is for all other
+    rows together; used-up rows are answered well. What a request may get: `ok`; any HTTP status, such as `500`; `429-after` (asks
+    for a second), `429-ms` (for 50 milliseconds), `400-context`, `insufficient_quota`, `azure_filter`; `hang`, `drop`, `torn`,
+    `html`, `bad_json`, `no_choices`; and completions `length`, `filtered`, `refusal`, `empty`.
+    Limits are strict: one second's worth may come at once.
     """
     server = FakeOpenAI()
     scripts = {row: iter(names) for row, names in (faults or {}).items()}
@@ -113,8 +112,8 @@ def serve(
         row = body["messages"][-1]["content"]
         characters = sum(len(message["content"]) for message in body["messages"])
         server.times.append(time.monotonic())
-        server.paths.add(request.path_qs)
-        server.keys.add(request.headers.get("authorization") or request.headers.get("api-key", ""))
+        server.paths.add(str(request.path_qs))
+        server.keys.add(request.headers.get("authorization") or request.headers.get("api-key") or "")
         server.bodies = [*server.bodies[-9:], body]
         server.asked[row] += 1
         early = admit({"requests": 1, "tokens": characters / 4 + (body.get("max_completion_tokens") or body["max_tokens"])})

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Never
 
 from tqdm import tqdm
 
@@ -62,38 +63,45 @@ def open_teacher(teacher: Teacher, governance: Governance, seed: int, journal: P
         UserError: the data may not go to this endpoint, the key is missing, another process has the journal open, or, while
             asking, the endpoint refuses key, model or quota, or accepts nothing for `patience` seconds.
     """
-    with tqdm(desc="teacher", unit=" replies", disable=None) as bar:
-        if teacher.provider is Provider.rules:
-            from radgpt.teacher import rules
+    if teacher.provider is Provider.rules:
+        from radgpt.teacher import rules
+
+        with progress() as bar:
 
             def follow_rules(requests: Iterable[Request]) -> Iterator[Reply]:
                 for request in requests:
-                    yield rules.reply(request, seed)
-                    bar.update()
-
-            yield follow_rules
-            return
-
-        from radgpt.teacher.endpoints import endpoint_of
-        from radgpt.teacher.journal import Journal
-        from radgpt.teacher.session import Session
-
-        endpoint = endpoint_of(teacher, governance)
-        key = key_of(teacher)
-        with Journal(journal) as kept:
-            session = Session(teacher, endpoint, key, seed, kept, patience)
-
-            def ask(requests: Iterable[Request]) -> Iterator[Reply]:
-                for reply in session.ask(requests):
-                    bar.set_postfix({"429": session.refused}, refresh=False)
+                    reply = rules.reply(request, seed)
                     bar.update()
                     yield reply
 
-            try:
-                session.start()
-                yield ask
-            finally:
-                session.end()
+            yield follow_rules
+        return
+
+    from radgpt.teacher.endpoints import endpoint_of
+    from radgpt.teacher.journal import Journal
+    from radgpt.teacher.session import Session
+
+    endpoint = endpoint_of(teacher, governance)
+    key = key_of(teacher)
+    with Journal(journal) as kept, progress() as bar:
+        session = Session(teacher, endpoint, key, seed, kept, patience)
+
+        def ask(requests: Iterable[Request]) -> Iterator[Reply]:
+            for reply in session.ask(requests):
+                bar.set_postfix({"429": session.refused}, refresh=False)
+                bar.update()
+                yield reply
+
+        try:
+            session.start()
+            yield ask
+        finally:
+            session.end()
+
+
+def progress() -> "tqdm[Never]":
+    """A bar of finished replies, where someone watches."""
+    return tqdm(desc="teacher", unit=" replies", disable=None)
 
 
 def key_of(teacher: Teacher) -> str:

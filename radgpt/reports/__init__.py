@@ -1,0 +1,1 @@
+"""Reports: reading them from their sources, and splitting them into sections."""

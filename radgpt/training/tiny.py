@@ -1,0 +1,69 @@
+"""Make a tiny Llama with random weights and a tokenizer fit to the dataset: the whole line in seconds, for tests and demos."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from radgpt.config import Model
+from radgpt.models import quieten
+
+POSITIONS = 8192
+"""Longest input that the tiny model takes, in tokens."""
+
+PAD, START, END = "<|pad|>", "<|start|>", "<|end|>"
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|start|>' + message['role'] + '\n' }}"
+    "{% if message['role'] == 'assistant' %}{% generation %}{{ message['content'] + '<|end|>' }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|end|>' }}{% endif %}"
+    "{{ '\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start|>assistant\n' }}{% endif %}"
+)
+"""In the manner of ChatML; `generation` marks what is learned for other software that reads the tokenizer."""
+
+
+def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path) -> None:
+    """Write a model and its tokenizer into a folder, as `from_pretrained` reads them.
+
+    Args:
+        model: `tiny_hidden_size`, `tiny_layers` and `tiny_vocab_size` give the shape.
+        texts: what byte-level BPE merges are learned from (the tokenizer can spell any other text as well).
+        seed: of the weights; the same settings, texts and seed give the same files.
+    """
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+
+    quieten()
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=model.tiny_vocab_size, special_tokens=[PAD, START, END], initial_alphabet=alphabet, show_progress=False
+    )
+    bpe.train_from_iterator(texts, trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=PAD, eos_token=END, additional_special_tokens=[START])
+    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.model_max_length = POSITIONS
+    tokenizer.save_pretrained(folder)
+
+    set_seed(seed)
+    network = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=model.tiny_hidden_size,
+            intermediate_size=3 * model.tiny_hidden_size,
+            num_hidden_layers=model.tiny_layers,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            max_position_embeddings=POSITIONS,
+            tie_word_embeddings=True,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            dtype=torch.float32,
+        )
+    )
+    network.save_pretrained(folder)
