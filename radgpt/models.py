@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -144,13 +146,16 @@ def quieten() -> None:
     import torch
     from huggingface_hub.utils import enable_progress_bars
     from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
     # Silences the loading of weights, and downloads with it: those can take an hour and are shown.
-    logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     enable_progress_bars()
     hub_logging.set_verbosity_error()
+    logging.getLogger("accelerate").setLevel("ERROR")
+    # Libraries tell each other what their next versions rename.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|torch")
     if not torch.cuda.is_available():
         # Where DeepSpeed is installed, saving a model imports it, and it would warn that it finds no accelerator.
         os.environ.setdefault("DS_ACCELERATOR", "cpu")

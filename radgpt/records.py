@@ -102,6 +102,16 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """One row that post-processing left out; its text stays in the raw file."""
+
+    id: str
+    """The id of its generation."""
+    reason: str
+    """The name of the test that it failed, or why the teacher gave no usable text."""
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a model answered to one pair's prompt."""
 
@@ -112,7 +122,7 @@ class Prediction:
     text: str
     reference: str
     finish_reason: str
-    """`stop` (the model ended its turn) or `length` (`decoding.max_new_tokens` was reached)."""
+    """`stop` (the model ended its turn), `length` (`decoding.max_new_tokens` was reached) or `overlong` (the prompt left no room)."""
     new_tokens: int
 
 

@@ -33,14 +33,16 @@ FINDINGS = {
 # NegEx: a cue denies findings in its direction, up to a word that ends its scope or the end of the sentence
 # (Chapman et al. 2001, https://doi.org/10.1006/jbin.2001.1029). The cue lists are our own.
 CUE_THAT_DENIES_NOTHING = re.compile(
-    r"\b(?:no|without|not)\b (?:\w+ )?(?:change|increase|decrease|worsening|improvement)\w*|\bnot (?:only|necessarily|certain)\b|\b(?:not|cannot) (?:be )?exclude\w*"
+    r"\b(?:no|without|not)\b (?:\w+ )?(?:change|increase|decrease|worsening|improvement)\w*|"
+    r"\bnot (?:only|necessarily|certain)\b|\b(?:not|cannot) (?:be )?exclude\w*"
 )
 CUE_BEFORE = re.compile(
     r"\b(?:no|not|without|absent|absence of|negative for|free of|clear of|rather than|den(?:y|ies|ied)|rule[sd]? out|exclud\w+|"
     r"resolution of|resolved)\b"
 )
 CUE_AFTER = re.compile(
-    r"\b(?:(?:is|are|was|were|has been|have been)\s+(?:not|absent|excluded|ruled out|negative)|has resolved|have resolved|not (?:seen|present))\b"
+    r"\b(?:(?:is|are|was|were|has been|have been) (?:not|absent|excluded|ruled out|negative)|has resolved|have resolved|"
+    r"not (?:seen|present))\b"
 )
 SCOPE_END = re.compile(r"\b(?:but|however|although|though|except|aside from|apart from|yet|which|while|whereas|nevertheless)\b|[;:]")
 SENTENCE_END = re.compile(r"(?<!\d)\.|\.(?!\d)|[!?\n]")

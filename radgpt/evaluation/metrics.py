@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 
 from radgpt.evaluation.agreement import findings, measures, multiset_f1, sides
@@ -55,9 +55,3 @@ def normalised(text: str) -> str:
     """A text as exact match compares it: case, punctuation and spacing do not count, but decimal points do."""
     text = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.sub(r"(?<!\d)\.|\.(?!\d)|[^\w\s.]|_", " ", text).split())
-
-
-def mean(values: Iterable[float | None]) -> float | None:
-    """The mean over rows that a metric applies to; None if it applies to none."""
-    present = [value for value in values if value is not None]
-    return sum(present) / len(present) if present else None

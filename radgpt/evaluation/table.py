@@ -6,31 +6,30 @@ from radgpt.evaluation.comparison import Estimates
 from radgpt.evaluation.metrics import METRICS
 from radgpt.evaluation.statistics import Estimate
 
-WIDTH = 88
-"""Columns; holds the model and two floors with their intervals."""
+WIDTH = 80
+"""Columns of a terminal; the model and two floors with their intervals fill them."""
 
 
 def metrics_table(estimates: Estimates, confidence: float) -> str:
-    """One block for each task: a line for each metric that applies to any row, a column for each system."""
-    from rich import box
+    """A block for each task: a line for each metric that applies to any of its rows, a column for each system."""
     from rich.console import Console
     from rich.table import Table
 
-    systems = list(next(iter(estimates.values())))
-    table = Table(box=box.SIMPLE_HEAD, caption=f"mean [{confidence:.0%} interval over patients]", caption_justify="left")
-    table.add_column("task, metric", no_wrap=True)
-    for system in systems:
-        table.add_column(system, no_wrap=True)
+    text = StringIO()
+    console = Console(file=text, width=WIDTH, color_system=None)
     for task, by_system in estimates.items():
         rows = max(of_metric["exact_match"].rows for of_metric in by_system.values())
-        table.add_row(f"{task} ({rows} rows)")
+        table = Table(box=None, pad_edge=False)
+        table.add_column(min_width=max(map(len, METRICS.values())))
+        for system in by_system:
+            table.add_column(system, no_wrap=True, min_width=len("0.000 [0.000, 0.000]"))
         for metric, name in METRICS.items():
-            cells = [by_system[system][metric] for system in systems]
+            cells = [of_metric[metric] for of_metric in by_system.values()]
             if any(cell.mean is not None for cell in cells):
-                table.add_row(f"  {name}", *map(cell_text, cells))
-        table.add_section()
-    text = StringIO()
-    Console(file=text, width=WIDTH, color_system=None).print(table)
+                table.add_row(name, *map(cell_text, cells))
+        console.print(f"\n{task}, {rows} rows", highlight=False)
+        console.print(table)
+    console.print(f"\nmeans [{confidence:.0%} intervals over patients]", markup=False, highlight=False)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 

@@ -10,7 +10,7 @@ from radgpt.chat_format import prompt_ids
 from radgpt.config import ChatPrompt
 from radgpt.errors import UserError
 from radgpt.inference.generation import Answerer, context_window, derived_seed, seeded
-from radgpt.instructions.prompts import fill
+from radgpt.instructions.prompts import chat_messages
 
 KEPT_SHARE = 0.6
 """Share of the room for turns that is filled again once it has run out: dropping several turns at once spares the next ones
@@ -48,7 +48,9 @@ class ChatSession:
             UserError: the decoding is beam search, which has no answer to show before its end.
         """
         if answerer.decoding.num_beams > 1:
-            raise UserError(f"decoding.num_beams={answerer.decoding.num_beams} cannot be shown word by word; chat with decoding.num_beams=1")
+            raise UserError(
+                f"decoding.num_beams={answerer.decoding.num_beams} cannot be shown word by word; chat with decoding.num_beams=1"
+            )
         self.transcript: list[Turn] = []
         self._answerer = answerer
         self._prompt = prompt
@@ -115,15 +117,18 @@ class ChatSession:
 
     def messages(self, history: Sequence[tuple[str, str]], message: str) -> list[dict[str, str]]:
         """Chat messages of a conversation; the report stands in the first question that is left."""
-        system = [{"role": "system", "content": self._prompt.system}] if self._prompt.system else []
-        turns = []
-        for question, answer in history:
-            turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-        turns.append({"role": "user", "content": message})
+        first = history[0][0] if history else message
         if self._report is not None:
-            first = fill(self._prompt.first_turn, "prompt.chat.first_turn", report=self._report, instruction=turns[0]["content"])
-            turns[0] = {"role": "user", "content": first}
-        return system + turns
+            opening = chat_messages(self._prompt, self._report, first)
+        else:
+            system = self._prompt.system.strip()
+            opening = [{"role": "system", "content": system}] if system else []
+            opening.append({"role": "user", "content": first})
+        later: list[dict[str, str]] = []
+        for question, answer in history:
+            later += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        later.append({"role": "user", "content": message})
+        return opening + later[1:]
 
     def _fit(self, message: str, window: int | None) -> tuple[list[tuple[str, str]], list[int]]:
         """The turns that can stay, and the prompt's ids."""
@@ -198,7 +203,7 @@ def streamer_to(tokenizer: Any, write: Callable[[str], None]) -> Any:
     """What `generate` tells each new token: it passes whole words on to `write` and keeps the ids in `new_ids`."""
     from transformers import TextStreamer
 
-    class Words(TextStreamer):
+    class Words(TextStreamer):  # type: ignore[misc]
         """Leaves the prompt and special tokens out, and white space before the first word."""
 
         def __init__(self) -> None:

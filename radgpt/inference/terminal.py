@@ -105,10 +105,10 @@ def read_report(name: str) -> str:
         text = Path(name).expanduser().read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         raise UserError(f"{name}: {error.strerror}") from None
-    except ValueError:
+    except UnicodeDecodeError:
         raise UserError(f"{name} is not UTF-8 text") from None
-    except RuntimeError as error:
-        raise UserError(f"{name}: {error}") from None
+    except (ValueError, RuntimeError):  # a null byte, or the home of a user whom nobody knows
+        raise UserError(f"{name} is no file name") from None
     if not text:
         raise UserError(f"{name} is empty")
     return text
@@ -127,7 +127,7 @@ def save(transcript: Sequence[Turn], argument: str, keep: Callable[[], Path]) ->
         return f"({printable(argument)} exists already; choose another name)"
     except OSError as error:
         return f"({printable(argument)}: {error.strerror})"
-    except (ValueError, RuntimeError):
+    except (ValueError, RuntimeError):  # as in read_report
         return f"({printable(argument)} is no file name)"
     return f"(saved to {printable(str(path))})"
 

@@ -44,7 +44,7 @@ NAMES: dict[Kind, str] = {
 """Names in capitals, single-spaced, without brackets; the first that matches counts."""
 
 PATTERNS = {kind: re.compile(pattern) for kind, pattern in NAMES.items()}
-STUDY_WORD = re.compile(r"\b(?:CHEST|CXR|RADIOGRAPHS?|X-?RAYS?|VIEWS?|PORTABLE|FRONTAL|LATERAL)\b")
+STUDY_WORD = re.compile(r"\b(?:CHEST(?! (?:PAIN|TUBE|TIGHTNESS|TRAUMA))|CXR|RADIOGRAPHS?|X-?RAYS?|VIEWS?|PORTABLE|FRONTAL|LATERAL)\b")
 BESIDE_THE_NAME = re.compile(r"\(.*?\)|_+|#|^FINAL REPORT (?=.)")
 """Remarks in brackets, removed text, and the line above where line breaks are lost."""
 LONGEST_MESSAGE_HEADER = 5

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from radgpt.records import SECTIONS
+from radgpt.records import SECTIONS, Report
 from radgpt.reports.headers import Kind, Mark, opens
 
 CANDIDATE = re.compile(
@@ -65,6 +65,12 @@ class Block:
 def as_mapping(text: str) -> dict[str, str]:
     """The sections of a report by name, without flags."""
     return parse(text).sections
+
+
+def as_report(report_id: str, patient_id: str, text: str, split: str | None = None) -> Report:
+    """A report of a source that gives text without sections."""
+    parsed = parse(text)
+    return Report(report_id, patient_id, text, parsed.sections, split, parsed.flags)
 
 
 def parse(text: str) -> Sections:

@@ -1,10 +1,11 @@
 """Score predictions, with intervals, beside answers that take no model."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -14,7 +15,7 @@ from radgpt.errors import UserError
 from radgpt.evaluation.comparison import ALL_TASKS, MODEL, Estimates, Scored, beats, compare, verdict
 from radgpt.evaluation.floors import lead_sentence, majority_answers
 from radgpt.evaluation.metrics import USE_STEMMER, scorer
-from radgpt.evaluation.statistics import Estimate, Resampling, estimate
+from radgpt.evaluation.statistics import Difference, Estimate, Resampling, estimate
 from radgpt.evaluation.table import metrics_table
 from radgpt.records import Pair, Prediction, Report, read_records
 from radgpt.run import Run
@@ -64,7 +65,12 @@ def run(run: Run, predictions: Path, dataset: Path, reports: Path, evaluation: E
         "rows": len(predicted),
         "patients": patients,
         "finish_reasons": {reason: sum(row.finish_reason == reason for row in predicted) for reason in ("stop", "length", "overlong")},
-        "rouge": {"package": f"rouge-score {version('rouge-score')}", "stemmer": USE_STEMMER, "measure": "F1", "rows_without_words": unscored},
+        "rouge": {
+            "package": f"rouge-score {version('rouge-score')}",
+            "stemmer": USE_STEMMER,
+            "measure": "F1",
+            "rows_without_words": unscored,
+        },
         "intervals": {**asdict(resampling), "method": "percentile bootstrap over patients"},
         "scores": {task: {system: as_rows(found) for system, found in by.items()} for task, by in estimates.items()},
         "summarisation_against_impression": {"rougeL": asdict(impression)},
@@ -109,6 +115,6 @@ def headline(estimates: Estimates) -> dict[str, float | None]:
     return shown | {f"rougeL_{task}": by_system[MODEL]["rougeL"].mean for task, by_system in estimates.items() if task != ALL_TASKS}
 
 
-def as_rows(found: dict) -> dict[str, dict]:
+def as_rows(found: Mapping[str, Estimate | Difference]) -> dict[str, dict[str, Any]]:
     """Metric to the plain fields of its estimate or difference."""
     return {metric: asdict(value) for metric, value in found.items()}

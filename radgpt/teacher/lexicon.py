@@ -199,7 +199,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:{pattern})(?!\w)", re.IGNORECASE)
 
 
-CLEAR_LUNGS = compiled(r"lungs? (?:\w+ ){0,4}clear|clear lungs?|lung fields (?:\w+ ){0,2}clear")
+CLEAR_LUNGS = compiled(r"lungs? (?:\w+ ){0,4}clear(?! of)|clear lungs?|lung fields (?:\w+ ){0,2}clear(?! of)")
 NORMAL_HEART = compiled(
     r"(?:heart|cardiac)(?: (?:size|silhouette|contours?|shadow))?(?:[\w, ]{0,40}) (?:normal|unremarkable)"
     r"|normal (?:heart|cardiac)|normal (?:in )?(?:size|sized) (?:of the )?heart"
@@ -247,6 +247,14 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("atherosclerosis", "", compiled(r"atherosclero(?:sis|tic)|aortic (?:\w+ )?calcifications?|calcified (?:\w+ )?aorta")),
     Finding("mediastinal widening", "", compiled(r"mediastinal widening|widen(?:ed|ing of the) mediastinum")),
 )
+
+ABNORMAL = compiled(
+    r"abnormal\w*|opacit\w+|opacification|densit(?:y|ies)|calcif\w+|thicken\w+|blunt\w+|elevat(?:ed|ion)|enlarge(?:d|ment)|dilat\w+|prominen(?:t|ce)"
+    r"|deformit(?:y|ies)|lesions?|collapsed?|granulomatous|kyphosis|osteopenia|demineralization|asymmetr\w+|widen\w+|shift(?:ed)?|aneurysm\w*"
+    r"|COPD|bronchiectasis|crowding|lucenc(?:y|ies)|hernias?|eventration|flatten\w+|cavit\w+|cardiomyopathy|tuberculosis|cancer|metasta\w+|fluid"
+    r"|dislocat\w+|sarcoid\w*|volume loss|spurs?|arthritic|congest\w+|engorge\w+|hemothorax|haemothorax|pneumonitis|bullous|fullness|obscur\w+"
+)
+"""Words for what is not normal, named or not by FINDINGS."""
 
 DEVICES: dict[str, re.Pattern[str]] = {
     "endotracheal tube": compiled(r"endotracheal tube|ET tube|ETT"),
@@ -300,7 +308,7 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     ),
     PlainNoun(r"(?:pulmonary |lung )?infiltrates?", "hazy patch in {lung}", plural="hazy patches in {lung}"),
     PlainNoun(r"(?:nodular )(?:opacit(?:y|ies)|densit(?:y|ies))", "small round spot", plural="small round spots"),
-    PlainNoun(r"interstitial (?:opacit(?:y|ies)|markings|prominence|thickening|changes?)", "fine extra lines in {lung}", "mass"),
+    PlainNoun(r"(?:pulmonary )?interstitial (?:opacit(?:y|ies)|markings|prominence|thickening|changes?)", "fine extra lines in {lung}", "mass"),
     PlainNoun(r"opacit(?:y|ies)|opacifications?", "hazy area", plural="hazy areas"),
     PlainNoun(r"densit(?:y|ies)", "bright area", plural="bright areas"),
     PlainNoun(r"(?:broncho)?pneumonias?", "lung infection"),
@@ -316,12 +324,13 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     PlainNoun(r"(?:lung |pulmonary )?nodules?", "small round spot", plural="small round spots"),
     PlainNoun(r"(?:lung |pulmonary )?mass(?:es)?(?! effect)", "lump", plural="lumps"),
     PlainNoun(r"granulomas?|granulomata", "small scar from an old infection", plural="small scars from an old infection"),
-    PlainNoun(r"granulomatous (?:disease|infection|exposure|process|changes?)", "infection that left small scars"),
+    PlainNoun(r"granulomatous (?:disease|infection|exposure|process|changes?)", "old infection that left small scars"),
     PlainNoun(r"(?:pulmonary )?(?:emphysema|emphysematous changes?)", "damaged, over-stretched air sacs", "mass"),
-    PlainNoun(r"(?:pulmonary )?(?:hyperinflation|hyperexpansion)(?: of the lungs)?", "over-filling of the lungs with air", "mass"),
-    PlainNoun(r"(?:pulmonary )?(?:hypoinflation|hypoaeration)(?: of the lungs)?", "shallow filling of the lungs with air", "mass"),
-    PlainNoun(r"low(?:er)? lung volumes?", "lungs that are not fully filled with air", "mass"),
+    PlainNoun(r"(?:pulmonary |lung )?(?:hyperinflation|hyperexpansion)(?: of the lungs)?", "over-filling of the lungs with air", "mass"),
+    PlainNoun(r"(?:pulmonary |lung )?(?:hypoinflation|hypoaeration)(?: of the lungs)?", "shallow filling of the lungs with air", "mass"),
+    PlainNoun(r"low(?:er)? lung volumes?", "lungs not fully filled with air", "mass"),
     PlainNoun(r"(?:pulmonary )?fibro(?:sis|tic changes?)", "lung scarring", "mass"),
+    PlainNoun(r"scar(?:ring|s)?", "scarring", "mass"),
     PlainNoun(r"bronchovascular crowding", "crowding of the airways and blood vessels", "mass"),
     PlainNoun(r"degenerative (?:changes?|disease)|degenerative disc disease", "wear and tear", "mass"),
     PlainNoun(r"spondylosis", "wear and tear of the spine", "mass"),
@@ -335,7 +344,7 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     PlainNoun(r"hiatal hernia|hiatus hernia", "hernia of the stomach through the diaphragm"),
     PlainNoun(r"(?:lymph)?adenopathy", "swollen lymph nodes", "mass"),
     PlainNoun(r"pneumoperitoneum|free (?:intraperitoneal |subdiaphragmatic )?air", "loose air in the belly", "amount"),
-    PlainNoun(r"aortic (?:tortuosity|ectasia)|tortuosity of the aorta", "winding of the body's main artery", "mass"),
+    PlainNoun(r"aortic (?:tortuosity|ectasia)|tortuosity of the aorta", "winding of the main artery of the body", "mass"),
     PlainNoun(r"atherosclero(?:sis|tic (?:disease|changes?|calcifications?))", "hardening of the arteries", "mass"),
     PlainNoun(r"calcifications?", "calcium deposit", plural="calcium deposits"),
     PlainNoun(r"neoplasm|malignancy|carcinoma", "cancer", "mass"),
@@ -345,7 +354,7 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     PlainNoun(r"mediastinal widening", "widening of the middle of the chest", "mass"),
     PlainNoun(r"(?:cardiomediastinal|cardio mediastinal) (?:silhouette|contour)", "outline of the heart and middle of the chest", "part"),
     PlainNoun(r"(?:cardiomediastinal|cardio mediastinal) (?:silhouettes|contours)", "outlines of the heart and middle of the chest", "part"),
-    PlainNoun(r"cardiac and mediastinal (?:silhouettes|contours)|heart size and mediastinal contours", "outlines of the heart and middle of the chest", "part"),
+    PlainNoun(r"cardiac and mediastinal (?:silhouettes|contours)|heart size and mediastinal contours?", "outlines of the heart and middle of the chest", "part"),
     PlainNoun(r"(?:cardiac|heart) (?:silhouette|contour|shadow)", "outline of the heart", "part"),
     PlainNoun(r"mediastinal (?:silhouette|contour)", "outline of the middle of the chest", "part"),
     PlainNoun(r"mediastinal (?:silhouettes|contours)", "outlines of the middle of the chest", "part"),
@@ -361,7 +370,7 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     PlainNoun(r"lumbar spine", "lower part of the spine", "part"),
     PlainNoun(r"trachea", "windpipe", "part"),
     PlainNoun(r"carina", "fork of the windpipe", "part"),
-    PlainNoun(r"(?:thoracic )?aorta", "body's main artery", "part"),
+    PlainNoun(r"(?:thoracic )?aorta", "main artery of the body", "part"),
     PlainNoun(r"superior vena cava|SVC", "large vein above the heart", "part"),
     PlainNoun(r"endotracheal tube|ET tube", "breathing tube"),
     PlainNoun(r"(?:nasogastric|enteric|NG|orogastric|OG) tube", "tube into the stomach"),
@@ -371,8 +380,8 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
 )
 
 PLAIN_PHRASES: tuple[tuple[str, str], ...] = (
+    (r"(?:hyperinflated|hyperexpanded) lungs", "lungs over-filled with air"),
     (r"cardiopulmonary", "heart or lung"),
-    (r"acute(?= osseous| bony| bone)", "new"),
     (r"acute", "new"),
     (r"subacute", "recent"),
     (r"chronic", "long-standing"),
@@ -398,13 +407,15 @@ PLAIN_PHRASES: tuple[tuple[str, str], ...] = (
     (r"radiographic(?:ally)? evidence", "sign on the image"),
     (r"no radiographic", "no visible"),
     (r"radiographic", "visible"),
-    (r"identified|visualized|visualised|demonstrated|appreciated", "seen"),
+    (r"negative for", "no sign of"),
+    (r"tortuosity|ectasia", "winding course"),
+    (r"(?<=is )visuali[sz]ed|(?<=are )visuali[sz]ed|identified|demonstrated|appreciated", "seen"),
     (r"noted", "seen"),
-    (r"visualized|visualised", "visible"),
+    (r"visuali[sz]ed", "visible"),
     (r"stable", "unchanged"),
     (r"status post", "after"),
     (r"diffuse", "widespread"),
-    (r"focal", "single"),
+    (r"focal", "localised"),
     (r"midline", "in the middle"),
     (r"sequela(?:e)? of", "left over from"),
     (r"prior|previous", "earlier"),

@@ -70,6 +70,8 @@ class Statement:
     """`left`, `right` or `both`."""
     size: str | None = None
     """As the sentence says it: `small`, `1.2 cm`."""
+    named: bool = True
+    """False where the sentence only rules the finding out, as «lungs are clear» does consolidation."""
 
 
 # The trigger-and-scope method of NegEx (Chapman et al., J Biomed Inform 2001;34:301), with triggers that radiographs need.
@@ -90,6 +92,7 @@ _UNCERTAIN_AFTER = compiled(
     r"versus|vs|(?:is|are) (?:also )?(?:suspected|possible|questioned|likely|probable)|possible|(?:would be|is) a consideration|less likely|is in question"
 )
 _ALTERNATIVE = re.compile(r"\b(?:and/)?or (?:[\w-]+ ){0,3}$", re.IGNORECASE), re.compile(r"^ ?(?:(?:and)?/|(?:and/)?or\b)", re.IGNORECASE)
+_NO_CHANGE = compiled(r"(?:no|without) (?:[\w-]+ ){0,3}change")
 _NOT_A_CLAIM = compiled(
     r"(?:evaluat\w+|assess\w*|correlat\w+|correlation|examin\w+|sensitiv\w+) (?:\w+ )?(?:for|of)|(?:to|and) exclude|ensure|rule out|detect\w*"
 )
@@ -116,13 +119,14 @@ _CLAUSE_END = re.compile(r"[,;:]|\b(?:(?<!left )(?<!right )and|or|with|without|b
 def read_finding(finding: Finding, found: Sequence[str]) -> Statement | None:
     """What the sentences say about a finding, or None if they do not speak of it.
 
-    A sentence that affirms it outweighs one that is unsure, and that one outweighs denials; of equals the first counts.
+    A sentence that affirms it outweighs one that is unsure, and that one outweighs denials; of equals the one that
+    tells most counts, or else the first.
     """
     statements = [statement for sentence in found if (statement := _read_sentence(finding, sentence)) is not None]
     for status in ("present", "uncertain", "absent"):
         of_status = [statement for statement in statements if statement.status == status]
         if of_status:
-            return max(of_status, key=lambda statement: (statement.side is not None) + (statement.size is not None))
+            return max(of_status, key=lambda statement: statement.named + (statement.side is not None) + (statement.size is not None))
     return None
 
 
@@ -137,7 +141,7 @@ def _read_sentence(finding: Finding, sentence: str) -> Statement | None:
             size = _SIZE.search(clause)
             return Statement(status, sentence, side_of(clause), size.group().lower() if size else None)
     if finding.normal is not None and finding.normal.search(sentence):
-        return Statement("absent", sentence)
+        return Statement("absent", sentence, named=False)
     return None
 
 
@@ -150,7 +154,7 @@ def status_at(sentence: str, start: int, end: int) -> str:
     if _in_scope(before, _NEGATION_BEFORE, before=True) or _in_scope(after, _NEGATION_AFTER, before=False):
         return "absent"
     alternative_before, alternative_after = _ALTERNATIVE
-    if alternative_before.search(before) or alternative_after.search(after):
+    if (alternative_before.search(before) or alternative_after.search(after)) and not _NO_CHANGE.search(before):
         return "uncertain"
     return "uncertain" if _UNCERTAIN_BEFORE.search(before) or _in_scope(after, _UNCERTAIN_AFTER, before=False) else "present"
 

@@ -29,6 +29,7 @@ def training_arguments(
         UserError: a setting has a value that transformers does not know.
     """
     import torch
+    from torch import distributed
     from transformers import SchedulerType, TrainingArguments
 
     one_of("save_strategy", training.save_strategy, STRATEGIES)
@@ -64,10 +65,11 @@ def training_arguments(
         # A loss that is not finite ends the training; the Trainer's default shows the last finite one instead.
         logging_nan_inf_filter=False,
         include_num_input_tokens_seen="non_padding",
+        dataloader_pin_memory=on_gpu,
         dataloader_num_workers=training.dataloader_num_workers,
         remove_unused_columns=False,
         ddp_timeout=training.ddp_timeout,
-        ddp_backend=None if on_gpu else "gloo",
+        ddp_backend="gloo" if distributed.is_initialized() and not on_gpu and not deepspeed.enabled else None,
         ddp_find_unused_parameters=False,
         # accelerate drops DeepSpeed without a word where `use_cpu` is set.
         use_cpu=not on_gpu and not deepspeed.enabled,

@@ -9,6 +9,7 @@ from radgpt.config import DeepSpeed, Training
 from radgpt.errors import UserError
 from radgpt.run import Run
 from radgpt.training.tokens import Collator, Tokens
+from radgpt.training.validation import validation_loss
 from radgpt.training.watch import Curves, EngineCheck, Keeper, Progress, listening
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Outcome:
 
 
 def build_trainer(model: Any, arguments: "TrainingArguments", tokens: Tokens, pad_token_id: int, watchers: Sequence[Any]) -> Any:
-    """A Trainer that pads little: within the examples of one optimizer step, micro-batches hold examples of similar length.
+    """A Trainer with an exact validation loss that pads little: within the examples of one optimizer step, micro-batches hold examples of similar length.
 
     Which examples share an optimizer step stays random, and the loss is a mean over all answer tokens of the step, whatever the
     micro-batches: the sampler (transformers' BatchRebalanceSampler) saves time and changes no gradient. It draws the order from
@@ -45,6 +46,8 @@ def build_trainer(model: Any, arguments: "TrainingArguments", tokens: Tokens, pa
     from transformers.trainer_pt_utils import BatchRebalanceSampler
 
     lengths = pyarrow.compute.list_value_length(tokens.train.data.column("input_ids")).to_pylist()
+
+    collator = Collator(pad_token_id)
 
     class BalancedTrainer(Trainer):
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -59,10 +62,26 @@ def build_trainer(model: Any, arguments: "TrainingArguments", tokens: Tokens, pa
                 drop_last=False,
             )
 
+        def evaluate(self, *given: Any, **settings: Any) -> dict[str, float]:
+            args = self.args
+            with self.compute_loss_context_manager():
+                loss = validation_loss(
+                    self.model_wrapped,
+                    tokens.validation,
+                    collator,
+                    args.per_device_eval_batch_size,
+                    args.process_index,
+                    args.world_size,
+                    args.device,
+                )
+            metrics = {"eval_loss": loss}
+            self.log(metrics)
+            return metrics
+
     trainer = BalancedTrainer(
         model=model,
         args=arguments,
-        data_collator=Collator(pad_token_id),
+        data_collator=collator,
         train_dataset=tokens.train,
         eval_dataset=tokens.validation,
         callbacks=[listening(watcher) for watcher in watchers],

@@ -1,0 +1,10 @@
+"""Random draws that a rerun repeats: each row has a generator of its own, seeded by what the row is."""
+
+import hashlib
+import random
+
+
+def generator(seed: int, *parts: str) -> random.Random:
+    """A generator that depends on the seed and on these parts alone."""
+    digest = hashlib.sha256("\0".join((str(seed), *parts)).encode("utf-8", "surrogatepass")).digest()
+    return random.Random(int.from_bytes(digest[:16]))

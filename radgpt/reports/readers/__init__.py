@@ -1,0 +1,1 @@
+"""Readers of reports, one module for each source, each with `read(data, seed)`."""
