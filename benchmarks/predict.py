@@ -2,7 +2,7 @@
 
     python benchmarks/predict.py [--prompts 48] [--new-tokens 32] [--threads 1] [--json]
 
-A Llama with random weights, in float32 on the CPU, answers prompts of 60 to 700 tokens greedily. Three ways:
+A Llama with random weights, in float32 on the CPU, answers prompts of 50 to 530 tokens greedily. Three ways:
 
     alone     one prompt after another, in the file's order
     padded    eight at a time, in the file's order, padded to the longest of the eight

@@ -9,7 +9,7 @@ ABBREVIATIONS: dict[str, str] = {
     "AFib": "atrial fibrillation",
     "AICD": "automatic implantable cardioverter-defibrillator",
     "AIDS": "acquired immunodeficiency syndrome",
-    "AML": "acute myeloid leukaemia",
+    "AML": "acute myeloid leukemia",
     "AMS": "altered mental status",
     "AP": "anteroposterior",
     "ARDS": "acute respiratory distress syndrome",
@@ -23,7 +23,7 @@ ABBREVIATIONS: dict[str, str] = {
     "CAD": "coronary artery disease",
     "CHF": "congestive heart failure",
     "CKD": "chronic kidney disease",
-    "CLL": "chronic lymphocytic leukaemia",
+    "CLL": "chronic lymphocytic leukemia",
     "COPD": "chronic obstructive pulmonary disease",
     "CP": "chest pain",
     "CPAP": "continuous positive airway pressure",
@@ -37,7 +37,7 @@ ABBREVIATIONS: dict[str, str] = {
     "DJD": "degenerative joint disease",
     "DKA": "diabetic ketoacidosis",
     "DM": "diabetes mellitus",
-    "DOE": "dyspnoea on exertion",
+    "DOE": "dyspnea on exertion",
     "DVT": "deep vein thrombosis",
     "ECG": "electrocardiogram",
     "ECMO": "extracorporeal membrane oxygenation",
@@ -48,7 +48,7 @@ ABBREVIATIONS: dict[str, str] = {
     "ETT": "endotracheal tube",
     "EtOH": "ethanol (alcohol)",
     "ETOH": "ethanol (alcohol)",
-    "GERD": "gastro-oesophageal reflux disease",
+    "GERD": "gastroesophageal reflux disease",
     "GGO": "ground-glass opacity",
     "GI": "gastrointestinal",
     "GSW": "gunshot wound",
@@ -79,7 +79,7 @@ ABBREVIATIONS: dict[str, str] = {
     "OG": "orogastric",
     "OGT": "orogastric tube",
     "ORIF": "open reduction and internal fixation",
-    "OSA": "obstructive sleep apnoea",
+    "OSA": "obstructive sleep apnea",
     "OSH": "outside hospital",
     "PA": "posteroanterior",
     "PE": "pulmonary embolism",
@@ -102,9 +102,9 @@ ABBREVIATIONS: dict[str, str] = {
     "SVC": "superior vena cava",
     "TAVR": "transcatheter aortic valve replacement",
     "TB": "tuberculosis",
-    "TIA": "transient ischaemic attack",
+    "TIA": "transient ischemic attack",
     "TIPS": "transjugular intrahepatic portosystemic shunt",
-    "TNF": "tumour necrosis factor",
+    "TNF": "tumor necrosis factor",
     "URI": "upper respiratory infection",
     "UTI": "urinary tract infection",
     "VATS": "video-assisted thoracoscopic surgery",
@@ -199,10 +199,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:{pattern})(?!\w)", re.IGNORECASE)
 
 
-CLEAR_LUNGS = compiled(r"lungs? (?:\w+ ){0,4}clear(?! of)|clear lungs?|lung fields (?:\w+ ){0,2}clear(?! of)")
+CLEAR_LUNGS = compiled(r"lungs (?:(?!not)\w+ ){0,4}clear(?! of)|clear lungs|lung fields (?:\w+ ){0,2}clear(?! of)")
 NORMAL_HEART = compiled(
     r"(?:heart|cardiac)(?: (?:size|silhouette|contours?|shadow))?(?:[\w, ]{0,40}) (?:normal|unremarkable)"
-    r"|normal (?:heart|cardiac)|normal (?:in )?(?:size|sized) (?:of the )?heart"
+    r"|(?:heart|cardiac silhouette) (?:\w+ ){0,3}not (?:\w+ )?enlarged|normal (?:heart|cardiac)|normal (?:in )?(?:size|sized) (?:of the )?heart"
     r"|cardio ?mediastinal (?:silhouette|contours?)[\w, ]{0,40} (?:normal|unremarkable)"
     r"|normal cardio ?mediastinal"
 )
@@ -215,7 +215,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("airspace disease", "", compiled(r"(?:air ?space|air-space|alveolar) (?:disease|opacit(?:y|ies)|process|infiltrates?)"), CLEAR_LUNGS),
     Finding("infiltrate", "an", compiled(r"infiltrates?"), CLEAR_LUNGS),
     Finding("pneumonia", "", compiled(r"pneumonias?|bronchopneumonia|PNA")),
-    Finding("pulmonary oedema", "", compiled(r"(?:pulmonary |interstitial |alveolar )o?edema|(?<!tissue )(?<!soft-tissue )o?edema")),
+    Finding("pulmonary edema", "", compiled(r"(?:pulmonary |interstitial |alveolar )o?edema|(?<!tissue )(?<!soft-tissue )o?edema")),
     Finding("vascular congestion", "", compiled(r"(?:pulmonary |venous |central )*(?:vascular |venous )?congestion")),
     Finding(
         "enlarged heart",

@@ -105,7 +105,7 @@ def _abbreviations_to_ask(report: Report) -> list[tuple[float, list[str]]]:
     text = " ".join(report.sections.values()) or report.text
     return [
         (1.0, [wording.format(abbreviation=abbreviation) for wording in ABBREVIATION_WORDINGS])
-        for abbreviation in abbreviations_in(REMOVED.sub(" ", text))
+        for abbreviation in abbreviations_in(REMOVED.sub("_", text))
     ]
 
 
@@ -150,7 +150,7 @@ def _paraphrase(instruction: str, report: Report) -> str:
 def _summaries_to_ask(report: Report) -> list[tuple[float, list[str]]]:
     if not _key_sentences(report):
         return []
-    asked = [(1.0, list(SUMMARY_WORDINGS)), (1.0, list(ABNORMAL_WORDINGS))]
+    asked = [(1.0, list(SUMMARY_WORDINGS)), (1.0 if abnormal_sentences(body(report)) else 0.3, list(ABNORMAL_WORDINGS))]
     if questions.reason(report):
         asked.append((1.5, list(REASON_WORDINGS)))
     return asked
