@@ -103,7 +103,7 @@ class ChatSession:
         turn = Turn(
             conversation=self._conversation,
             turn=self._turn,
-            report_sha256=None if self._report is None else hashlib.sha256(self._report.encode()).hexdigest(),
+            report_sha256=None if self._report is None else hashlib.sha256(self._report.encode("utf-8", "surrogatepass")).hexdigest(),
             user=message,
             assistant=answer.text,
             finish_reason=INTERRUPTED if interrupted else answer.finish_reason,

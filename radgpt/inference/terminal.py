@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 import jsonlines
@@ -135,6 +136,8 @@ def save(transcript: Sequence[Turn], argument: str, keep: Callable[[], Path]) ->
 def lines_of_terminal() -> ReadLine:
     """Lines typed with editing and a history in memory where there is a terminal, plain lines of standard input elsewhere."""
     if not sys.stdin.isatty():
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(errors="replace")  # a stray byte in a pipe is no reason to end
         return lambda: sys.stdin.readline() or None
 
     from prompt_toolkit import PromptSession
@@ -158,5 +161,5 @@ def say(line: str) -> None:
 
 
 def printable(text: str) -> str:
-    """A text without control characters: neither a report nor a model may move the cursor or rename the window."""
-    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")
+    """A text without control characters and what UTF-8 cannot hold: neither a report nor a model may move the cursor or rename the window."""
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs"))

@@ -11,32 +11,48 @@ REPETITION = 0.9
 """An answer whose ROUGE-L F1 with its instruction exceeds this says nothing new."""
 
 _TEACHER_SPEAK = re.compile(
-    r"\bas an? (?:\w+ ){0,2}(?:AI|language model|assistant)\b|\b(?:large )?language model\b|\bI(?:'m| am) (?:sorry|unable|not able)\b|\bI (?:cannot|can't|apologi[sz]e)\b"
+    r"\bas an? (?:\w+ ){0,2}(?:AI|language model|assistant)\b|\b(?:large )?language model\b|\bI(?:'m| am) (?:sorry|unable"
+    r"|not able)\b|\bI (?:cannot|can't|apologi[sz]e)\b"
     r"|\b(?:as requested|in-context|examples? (?:above|given|provided)|the (?:given|above|provided) (?:examples?|prompt|instructions?))\b"
     r"|\b(?:hope this helps|let me know if|feel free to)\b|\bsure[,!]",
     re.IGNORECASE,
 )
-_SLOT = re.compile(r"\{\w*\}|\[(?:insert|your|abbreviation|term|finding|report|sentence)[^\]]*\]|<(?:abbreviation|term|finding|report|sentence|insert)[^>]*>", re.IGNORECASE)
+_SLOT = re.compile(
+    r"\{\w*\}|\[(?:insert|your|abbreviation|term|finding|report|sentence)[^\]]*\]|<(?:abbreviation|term|finding|report|sentence"
+    r"|insert)[^>]*>",
+    re.IGNORECASE,
+)
 _REMOVED = re.compile(r"_{3,}|X{4,}")
 _QUOTED = re.compile(r"[\"“«].*?[\"”»]", re.DOTALL)
 _QUESTION_WORD = re.compile(
-    r"(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|has|have|had|can|could|should|would|will|may|might|in|on|at|for|from|according|"
+    r"(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|has|have|had|can|could|should|would|will|may"
+    r"|might|in|on|at|for|from|according|"
     r"based|to|with|given)\b.*\?",
     re.IGNORECASE | re.DOTALL,
 )
 _IMPERATIVE = re.compile(
-    r"(?:(?:please|kindly|briefly|concisely|now|in (?:one|two|three|a|plain|simple|your)\b[^,]{0,40},|using\b[^,]{0,40},|for\b[^,]{0,40},)\s*)*"
-    r"(?:answer|abbreviate|assess|break|change|characteri[sz]e|clarify|classify|combine|compare|compose|condense|convert|create|decode|define|derive|describe|detail|"
-    r"determine|discuss|distil|draft|elaborate|expand|explain|express|extract|find|formulate|generate|give|highlight|identify|indicate|interpret|list|locate|mention|"
-    r"name|note|outline|paraphrase|point|present|produce|provide|put|quote|recap|recount|rephrase|report|restate|reword|rewrite|rework|say|select|shorten|show|simplify|"
+    r"(?:(?:please|kindly|briefly|concisely|now|in (?:one|two|three|a|plain|simple|your)\b[^,]{0,40},|using\b[^,]{0,40},"
+    r"|for\b[^,]{0,40},)\s*)*"
+    r"(?:answer|abbreviate|assess|break|change|characteri[sz]e|clarify|classify|combine|compare|compose|condense|convert|create"
+    r"|decode|define|derive|describe|detail|"
+    r"determine|discuss|distil|draft|elaborate|expand|explain|express|extract|find|formulate|generate|give|highlight|identify"
+    r"|indicate|interpret|list|locate|mention|"
+    r"name|note|outline|paraphrase|point|present|produce|provide|put|quote|recap|recount|rephrase|report|restate|reword|rewrite"
+    r"|rework|say|select|shorten|show|simplify|"
     r"specify|spell|state|sum|summari[sz]e|tell|transform|translate|turn|write)\b",
     re.IGNORECASE,
 )
-_FORMAT_COUNT = re.compile(r"\b\d+(?:-| to )?\d*[ -](?:words?|sentences?|bullets?|points?|lines?|items?|paragraphs?|key|year|years)\b", re.IGNORECASE)
+_FORMAT_COUNT = re.compile(
+    r"\b\d+(?:-| to )?\d*[ -](?:words?|sentences?|bullets?|points?|lines?|items?|paragraphs?|key|year|years)\b", re.IGNORECASE
+)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MEASUREMENT = re.compile(r"(\d+(?:\.\d+)?) ?(?:mm|cm|%|degrees?)(?!\w)")
-_ABBREVIATION = re.compile(r"(?<![\w/])(?:[A-Z][A-Za-z0-9]*[A-Z0-9][A-Za-z0-9]*|[A-Za-z]/[A-Za-z]?|[A-Z]{2,})(?![\w/])|(?<=[\"“'‘])[\w/.-]{1,12}(?=[\"”'’])")
-_ABBREVIATION_ASKED = re.compile(r"(?:abbreviation|acronym|form of|spell out|stands? for|does|short for|expand)s? ([\w/]{1,12})\b", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"(?<![\w/])(?:[A-Z][A-Za-z0-9]*[A-Z0-9][A-Za-z0-9]*|[A-Za-z]/[A-Za-z]?|[A-Z]{2,})(?![\w/])|(?<=[\"“'‘])[\w/.-]{1,12}(?=[\"”'’])"
+)
+_ABBREVIATION_ASKED = re.compile(
+    r"(?:abbreviation|acronym|form of|spell out|stands? for|does|short for|expand)s? ([\w/]{1,12})\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)

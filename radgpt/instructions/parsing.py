@@ -4,9 +4,13 @@ import re
 
 _FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
 _SPACE = re.compile(r"[ \t\u00a0]+")
-_REMARK = re.compile(r"(?:sure|certainly|of course|okay|ok|great|absolutely|here(?:'s| is| are)|below (?:is|are))\b[^?\n]*[:!.]", re.IGNORECASE)
+_REMARK = re.compile(
+    r"(?:sure|certainly|of course|okay|ok|great|absolutely|here(?:'s| is| are)|below (?:is|are))\b[^?\n]*[:!.]", re.IGNORECASE
+)
 _BULLET = re.compile(r"(?:[-*•–]\s+|\(?\d{1,2}[.):]\s+|#+\s+)")
-_INSTRUCTION_LABEL = re.compile(r"\**(?:(?:new|example|generated) )?(?:question|instruction|task|prompt|query|q)(?: ?#?\d+)?\**\s*[:.]\**\s*", re.IGNORECASE)
+_INSTRUCTION_LABEL = re.compile(
+    r"\**(?:(?:new|example|generated) )?(?:question|instruction|task|prompt|query|q)(?: ?#?\d+)?\**\s*[:.]\**\s*", re.IGNORECASE
+)
 _ANSWER_LABEL = re.compile(r"\**(?:(?:final )?answer|response|reply|output|a)\**\s*:\**\s*", re.IGNORECASE)
 _NEXT_LABEL = re.compile(r"\n?\s*\**(?:answer|response|a)\**\s*:.*", re.IGNORECASE | re.DOTALL)
 _QUOTES = {'"': '"', "'": "'", "“": "”", "«": "»", "‘": "’", "`": "`"}

@@ -21,13 +21,17 @@ def instruction_messages(prompt: InstructionPrompt, task: str, report: str, exam
     placeholders = {"report": report}
     if prompt.examples:
         placeholders["examples"] = "\n".join(f"- {example}" for example in examples)
-    return _messages(prompt.system, fill(_template(prompt.templates, task, "prompt.instruction"), placeholders, f"prompt.instruction.templates.{task}"))
+    return _messages(
+        prompt.system, fill(_template(prompt.templates, task, "prompt.instruction"), placeholders, f"prompt.instruction.templates.{task}")
+    )
 
 
 def answer_messages(prompt: AnswerPrompt, task: str, report: str, instruction: str) -> Messages:
     """What the teacher is sent to answer an instruction; raises UserError as `instruction_messages` does."""
     placeholders = {"report": report, "instruction": instruction}
-    return _messages(prompt.system, fill(_template(prompt.templates, task, "prompt.answer"), placeholders, f"prompt.answer.templates.{task}"))
+    return _messages(
+        prompt.system, fill(_template(prompt.templates, task, "prompt.answer"), placeholders, f"prompt.answer.templates.{task}")
+    )
 
 
 def chat_messages(prompt: ChatPrompt, report: str, instruction: str) -> Messages:
@@ -36,7 +40,9 @@ def chat_messages(prompt: ChatPrompt, report: str, instruction: str) -> Messages
     Raises:
         UserError: `prompt.chat.first_turn` lacks a placeholder.
     """
-    return _messages(prompt.system, fill(prompt.first_turn, {"report": report.strip(), "instruction": instruction}, "prompt.chat.first_turn"))
+    return _messages(
+        prompt.system, fill(prompt.first_turn, {"report": report.strip(), "instruction": instruction}, "prompt.chat.first_turn")
+    )
 
 
 def digest(messages: Messages) -> str:

@@ -10,7 +10,7 @@ from radgpt.reports.headers import Kind, Mark, opens
 
 CANDIDATE = re.compile(
     r"""
-      ^[^\S\n]* (?P<line>[A-Za-z0-9][\w\ \t()/,&'\#-]{1,58}+) (?: (?P<colon>[:;]) (?!(?<=\d:)\d) | $ )
+      ^[^\S\n]* (?P<line>[A-Za-z0-9][\w\ \t()/,&'\#-]{1,58}+) (?: (?P<colon>:+|;) (?!(?<=\d:)\d) | $ )
     | ^[^\S\n]* (?P<rule>_{10,}) [^\S\n]*$
     | (?<=\s) (?P<within>[A-Z][A-Z\ /&-]{2,58}+ (?:\([A-Z]+\))?) :
     """,
@@ -96,7 +96,7 @@ def parse(text: str) -> Sections:
 
 
 def known_headers(text: str) -> Iterator[Header]:
-    """Every header that we know by name, in order; a line of underscores counts as the start of the final report."""
+    """Every header that we know by name, in order; a line of underscores counts as a start of the final report without a name."""
     capitals_nowhere = text == text.lower()
     for match in CANDIDATE.finditer(text):
         if match["rule"]:
@@ -131,12 +131,16 @@ def is_header_line(match: re.Match[str], kind: Kind, capitals_nowhere: bool) -> 
 
 
 def without_other_reads(headers: list[Header]) -> list[Header]:
-    """Drop the headers within wet reads and addenda, which last until a line closes them, or to the end once the report has been read."""
+    """Drop the headers within wet reads and addenda, which last until a line closes them, or to the end once the report has been read.
+
+    Lines that close nothing, such as one that underlines a header, are dropped too.
+    """
     kept: list[Header] = []
     inside = False
     for position, header in enumerate(headers):
         inside = inside and header.kind is not Mark.start
-        if inside:
+        closes_nothing = not header.name and bool(kept) and kept[-1].kind not in (Mark.other_read, Mark.message)
+        if inside or closes_nothing:
             continue
         kept.append(header)
         if header.kind is Mark.other_read:
@@ -158,9 +162,12 @@ def without_labels(headers: list[Header]) -> list[Header]:
 
 
 def blocks_between(text: str, headers: list[Header]) -> list[Block]:
-    """The report as a list of blocks, the first of them holding what stands above all headers."""
+    """The report as blocks, the first of them holding what stands above all headers; the name of an organ is part of its text."""
     bounds = [Header(Mark.start, "", 0, 0), *headers, Header(Mark.start, "", len(text), len(text))]
-    return [Block(header.kind, header.name, tidy(text[header.end : following.start])) for header, following in pairwise(bounds)]
+    return [
+        Block(header.kind, header.name, tidy(text[header.start if header.kind is Mark.organ else header.end : following.start]))
+        for header, following in pairwise(bounds)
+    ]
 
 
 def tidy(text: str) -> str:
@@ -175,9 +182,9 @@ def with_unheaded_findings(blocks: list[Block]) -> list[Block]:
     They are what follows the first paragraph under the last context header above the impression or, without context headers, what
     follows the title in the text above all headers.
     """
-    ends = next((position for position, block in enumerate(blocks) if block.kind in SEEN), len(blocks))
-    if any(block.kind in SEEN and block.kind != "impression" for block in blocks):
+    if any(block.kind in SEEN and block.kind != "impression" and (block.text or block.kind is not Mark.title) for block in blocks):
         return blocks
+    ends = next((position for position, block in enumerate(blocks) if block.kind == "impression"), len(blocks))
     above = [position for position, block in enumerate(blocks[:ends]) if block.text]
     context = [position for position in above if blocks[position].kind in CONTEXT]
     free = [position for position in above if blocks[position].kind is Mark.start]
@@ -208,10 +215,8 @@ def joined(blocks: list[Block]) -> dict[str, str]:
     """Section to text, repeated sections joined by a blank line."""
     found: dict[str, list[str]] = {name: [] for name in SECTIONS}
     for block in blocks:
-        if block.kind in (Mark.merged, Mark.title) and block.text:
+        if block.kind in (Mark.merged, Mark.title, Mark.organ):
             found["findings"].append(block.text)
-        elif block.kind is Mark.organ:
-            found["findings"].append(f"{block.name}: {block.text}")
         elif isinstance(block.kind, str):
             found[block.kind].append(block.text)
     texts = {name: "\n\n".join(filter(None, found[name])) for name in SECTIONS}

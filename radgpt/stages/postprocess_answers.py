@@ -36,9 +36,7 @@ class Judged:
     reason: str | None
 
 
-def run(
-    run: Run, raw_answers: Path, instructions: Path, reports: Path, prompt: ChatPrompt, dataset: Dataset, seed: int
-) -> None:
+def run(run: Run, raw_answers: Path, instructions: Path, reports: Path, prompt: ChatPrompt, dataset: Dataset, seed: int) -> None:
     """Write the pairs of each split as dataset/<split>.jsonl, and ids with reasons of what was dropped.
 
     The answers are read twice: which patients are left with a pair has to be known before they are split.
@@ -82,7 +80,9 @@ def _judged(raw_answers: Path, instructions: Path, known: ReportIndex, dataset: 
         for answer in answers:
             instruction = next((row for row in asked if row.instruction_id == answer.generation_id), None)
             if instruction is None:
-                raise UserError(f"{instructions} holds no instruction {answer.generation_id} in the order of {raw_answers}; generate the answers again")
+                raise UserError(
+                    f"{instructions} holds no instruction {answer.generation_id} in the order of {raw_answers}; generate the answers again"
+                )
             text = parse_answer(answer.text)
             if answer.outcome != "ok":
                 reason: str | None = f"teacher_{why(answer)}"

@@ -202,7 +202,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
 CLEAR_LUNGS = compiled(r"lungs (?:(?!not)\w+ ){0,4}clear(?! of)|clear lungs|lung fields (?:\w+ ){0,2}clear(?! of)")
 NORMAL_HEART = compiled(
     r"(?:heart|cardiac)(?: (?:size|silhouette|contours?|shadow))?(?:[\w, ]{0,40}) (?:normal|unremarkable)"
-    r"|(?:heart|cardiac silhouette) (?:\w+ ){0,3}not (?:\w+ )?enlarged|normal (?:heart|cardiac)|normal (?:in )?(?:size|sized) (?:of the )?heart"
+    r"|(?:heart|cardiac silhouette) (?:\w+ ){0,3}not (?:\w+ )?enlarged|normal (?:heart|cardiac)|normal (?:in )?(?:size"
+    r"|sized) (?:of the )?heart"
     r"|cardio ?mediastinal (?:silhouette|contours?)[\w, ]{0,40} (?:normal|unremarkable)"
     r"|normal cardio ?mediastinal"
 )
@@ -212,7 +213,15 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("pneumothorax", "a", compiled(r"(?:hydro)?pneumothora(?:x|ces)|PTX")),
     Finding("pleural effusion", "a", compiled(r"(?<!pericardial )(?<!joint )effusions?|pleural fluid")),
     Finding("consolidation", "", compiled(r"consolidations?|consolidative \w+"), CLEAR_LUNGS),
-    Finding("airspace disease", "", compiled(r"(?:air ?space|air-space|alveolar) (?:disease|opacit(?:y|ies)|process|infiltrates?)"), CLEAR_LUNGS),
+    Finding(
+        "airspace disease",
+        "",
+        compiled(
+            r"(?:air ?space|air-space|alveolar) (?:disease|opacit(?:y|ies)|process"
+            "|infiltrates?)"
+        ),
+        CLEAR_LUNGS,
+    ),
     Finding("infiltrate", "an", compiled(r"infiltrates?"), CLEAR_LUNGS),
     Finding("pneumonia", "", compiled(r"pneumonias?|bronchopneumonia|PNA")),
     Finding("pulmonary edema", "", compiled(r"(?:pulmonary |interstitial |alveolar )o?edema|(?<!tissue )(?<!soft-tissue )o?edema")),
@@ -235,7 +244,11 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("hyperinflation", "", compiled(r"hyper-?(?:inflat|expan|aerat)\w+")),
     Finding("scarring", "", compiled(r"scar(?:ring|s)?")),
     Finding("fibrosis", "", compiled(r"fibro(?:sis|tic)")),
-    Finding("low lung volumes", "", compiled(r"low(?:er)? (?:lung|inspiratory) volumes?|lung volumes are (?:\w+ )?low|hypo-?(?:inflat|aerat)\w+")),
+    Finding(
+        "low lung volumes",
+        "",
+        compiled(r"low(?:er)? (?:lung|inspiratory) volumes?|lung volumes are (?:\w+ )?low|hypo-?(?:inflat|aerat)\w+"),
+    ),
     Finding("fracture", "a", compiled(r"fractures?"), NORMAL_BONES),
     Finding("degenerative changes", "", compiled(r"degenerative|spondylosis|osteophytes?|osteoarthritis|spurring")),
     Finding("scoliosis", "", compiled(r"(?:dextro|levo)?scoliosis")),
@@ -243,16 +256,24 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("pleural thickening", "", compiled(r"pleural thickening|thickening of the pleura")),
     Finding("lymphadenopathy", "", compiled(r"(?:lymph)?adenopathy|enlarged lymph nodes?")),
     Finding("free air under the diaphragm", "", compiled(r"free (?:\w+ )?air|pneumoperitoneum")),
-    Finding("tortuous aorta", "a", compiled(r"(?:tortuous|unfolded|ectatic) (?:\w+ ){0,2}aorta|aorta (?:\w+ ){0,3}tortuous|aortic (?:tortuosity|ectasia)|tortuosity")),
+    Finding(
+        "tortuous aorta",
+        "a",
+        compiled(r"(?:tortuous|unfolded|ectatic) (?:\w+ ){0,2}aorta|aorta (?:\w+ ){0,3}tortuous|aortic (?:tortuosity|ectasia)|tortuosity"),
+    ),
     Finding("atherosclerosis", "", compiled(r"atherosclero(?:sis|tic)|aortic (?:\w+ )?calcifications?|calcified (?:\w+ )?aorta")),
     Finding("mediastinal widening", "", compiled(r"mediastinal widening|widen(?:ed|ing of the) mediastinum")),
 )
 
 ABNORMAL = compiled(
-    r"abnormal\w*|opacit\w+|opacification|densit(?:y|ies)|calcif\w+|thicken\w+|blunt\w+|elevat(?:ed|ion)|enlarge(?:d|ment)|dilat\w+|prominen(?:t|ce)"
-    r"|deformit(?:y|ies)|lesions?|collapsed?|granulomatous|kyphosis|osteopenia|demineralization|asymmetr\w+|widen\w+|shift(?:ed)?|aneurysm\w*"
-    r"|COPD|bronchiectasis|crowding|lucenc(?:y|ies)|hernias?|eventration|flatten\w+|cavit\w+|cardiomyopathy|tuberculosis|cancer|metasta\w+|fluid"
-    r"|dislocat\w+|sarcoid\w*|volume loss|spurs?|arthritic|congest\w+|engorge\w+|hemothorax|haemothorax|pneumonitis|bullous|fullness|obscur\w+"
+    r"abnormal\w*|opacit\w+|opacification|densit(?:y|ies)|calcif\w+|thicken\w+|blunt\w+|elevat(?:ed|ion)|enlarge(?:d|ment)"
+    r"|dilat\w+|prominen(?:t|ce)"
+    r"|deformit(?:y|ies)|lesions?|collapsed?|granulomatous|kyphosis|osteopenia|demineralization|asymmetr\w+|widen\w+"
+    r"|shift(?:ed)?|aneurysm\w*"
+    r"|COPD|bronchiectasis|crowding|lucenc(?:y|ies)|hernias?|eventration|flatten\w+|cavit\w+|cardiomyopathy|tuberculosis|cancer"
+    r"|metasta\w+|fluid"
+    r"|dislocat\w+|sarcoid\w*|volume loss|spurs?|arthritic|congest\w+|engorge\w+|hemothorax|haemothorax|pneumonitis|bullous"
+    r"|fullness|obscur\w+"
 )
 """Words for what is not normal, named or not by FINDINGS."""
 
@@ -308,7 +329,9 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     ),
     PlainNoun(r"(?:pulmonary |lung )?infiltrates?", "hazy patch in {lung}", plural="hazy patches in {lung}"),
     PlainNoun(r"(?:nodular )(?:opacit(?:y|ies)|densit(?:y|ies))", "small round spot", plural="small round spots"),
-    PlainNoun(r"(?:pulmonary )?interstitial (?:opacit(?:y|ies)|markings|prominence|thickening|changes?)", "fine extra lines in {lung}", "mass"),
+    PlainNoun(
+        r"(?:pulmonary )?interstitial (?:opacit(?:y|ies)|markings|prominence|thickening|changes?)", "fine extra lines in {lung}", "mass"
+    ),
     PlainNoun(r"opacit(?:y|ies)|opacifications?", "hazy area", plural="hazy areas"),
     PlainNoun(r"densit(?:y|ies)", "bright area", plural="bright areas"),
     PlainNoun(r"(?:broncho)?pneumonias?", "lung infection"),
@@ -353,8 +376,14 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     PlainNoun(r"pleural thickening", "thickening of the lung's lining", "mass"),
     PlainNoun(r"mediastinal widening", "widening of the middle of the chest", "mass"),
     PlainNoun(r"(?:cardiomediastinal|cardio mediastinal) (?:silhouette|contour)", "outline of the heart and middle of the chest", "part"),
-    PlainNoun(r"(?:cardiomediastinal|cardio mediastinal) (?:silhouettes|contours)", "outlines of the heart and middle of the chest", "part"),
-    PlainNoun(r"cardiac and mediastinal (?:silhouettes|contours)|heart size and mediastinal contours?", "outlines of the heart and middle of the chest", "part"),
+    PlainNoun(
+        r"(?:cardiomediastinal|cardio mediastinal) (?:silhouettes|contours)", "outlines of the heart and middle of the chest", "part"
+    ),
+    PlainNoun(
+        r"cardiac and mediastinal (?:silhouettes|contours)|heart size and mediastinal contours?",
+        "outlines of the heart and middle of the chest",
+        "part",
+    ),
     PlainNoun(r"(?:cardiac|heart) (?:silhouette|contour|shadow)", "outline of the heart", "part"),
     PlainNoun(r"mediastinal (?:silhouette|contour)", "outline of the middle of the chest", "part"),
     PlainNoun(r"mediastinal (?:silhouettes|contours)", "outlines of the middle of the chest", "part"),

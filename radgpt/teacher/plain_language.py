@@ -8,12 +8,16 @@ from functools import cache
 from radgpt.teacher.lexicon import PLAIN_NOUNS, PLAIN_PHRASES, PlainNoun, compiled
 from radgpt.teacher.reading import REMOVED
 
+_LENGTH = r"\d+(?:\.\d+)? ?-?(?:mm|cm)"
 _SIZE = r"tiny|trace|minimal|small|mild|moderate|moderately large|large|massive|severe|marked"
 _SIDE = r"left(?:[- ]sided)?|right(?:[- ]sided)?|bilateral"
 _DESCRIPTOR = (
-    r"acute|chronic|old|new|recent|remote|healed|healing|focal|diffuse|patchy|streaky|linear|dense|vague|calcified|scattered|multiple|several|few"
-    r"|stable|unchanged|persistent|residual|subsegmental|increased|decreased|increasing|worsening|enlarging|early|visible|definite|suspicious|lobar"
-    r"|obvious|evident|discrete|displaced|nondisplaced|bandlike|platelike|confluent|loculated|superimposed|prominent|round|rounded|underlying|tortuous|normal|visuali[sz]ed"
+    r"acute|chronic|old|new|recent|remote|healed|healing|focal|diffuse|patchy|streaky|linear|dense|vague|calcified|scattered"
+    r"|multiple|several|few"
+    r"|stable|unchanged|persistent|residual|subsegmental|increased|decreased|increasing|worsening|enlarging|early|visible"
+    r"|definite|suspicious|lobar"
+    r"|obvious|evident|discrete|displaced|nondisplaced|bandlike|platelike|confluent|loculated|superimposed|prominent|round"
+    r"|rounded|underlying|tortuous|normal|visuali[sz]ed"
 )
 _AMOUNTS = {
     **dict.fromkeys(("tiny", "trace", "minimal"), "very small"),
@@ -27,37 +31,56 @@ _DROPPED = {"focal", "subsegmental", "lobar", "discrete"}
 _SIDES = {"left": "the left lung", "right": "the right lung", "both": "both lungs", "bilateral": "both lungs", "": "the lungs"}
 
 _VERB = compiled(
-    r"is|are|was|were|has|have|had|appears?|remains?|demonstrates?|shows?|may|might|could|can|cannot|suggests?|represents?|reveals?|measures?"
-    r"|overl(?:ies|ie)|lies|contains?|extends?|projects?|terminates?|recommend\w*|consider|correlate|indicates?|compared|do|does|continues?"
+    r"is|are|was|were|has|have|had|appears?|remains?|demonstrates?|shows?|may|might|could|can|cannot|suggests?|represents?"
+    r"|reveals?|measures?"
+    r"|overl(?:ies|ie)|lies|contains?|extends?|projects?|terminates?|recommend\w*|consider|correlate|indicates?|compared|do"
+    r"|does|continues?"
 )
-_SEEN = re.compile(r",? (?:(?:is|are) )?(?:clearly )?(?:seen|identified|noted|present|visuali[sz]ed|demonstrated|evident|appreciated|visible|detected|observed)\.$")
+_SEEN = re.compile(
+    r",? (?:(?:is|are) )?(?:clearly )?(?:seen|identified|noted|present|visuali[sz]ed|demonstrated|evident|appreciated|visible"
+    r"|detected|observed)\.$"
+)
 _SUBJECTS = (
-    r"heart size|heart|lungs|bones|windpipe|middle of the chest|rib cage|diaphragm|lower corners? of the lungs?|blood-vessel pattern of the lungs"
-    r"|outlines? of the (?:heart and middle of the chest|heart|middle of the chest)|heart and middle of the chest|main artery of the body|lung volumes"
+    r"heart size|heart|lungs|bones|windpipe|middle of the chest|rib cage|diaphragm|lower corners? of the lungs?"
+    r"|blood-vessel pattern of the lungs"
+    r"|outlines? of the (?:heart and middle of the chest|heart|middle of the chest)|heart and middle of the chest"
+    r"|main artery of the body|lung volumes"
 )
 _BARE_STATE = re.compile(
-    rf"^(?:the )?({_SUBJECTS}) ((?:\w+ly |otherwise |also )?(?:normal|clear|unchanged|in |enlarged|intact|over-filled|not fully|winding|well|broadly|within))", re.IGNORECASE
+    rf"^(?:the )?({_SUBJECTS}) ((?:\w+ly |otherwise |also )?(?:normal|clear|unchanged|in |enlarged|intact|over-filled|not fully"
+    rf"|winding|well|broadly|within))",
+    re.IGNORECASE,
 )
 _PLACE_FOLLOWS = re.compile(r"\b(?:in|at|within|of|involving|overlying|throughout|over|near)(?: the)? $", re.IGNORECASE)
-_PLACE_LEADS = re.compile(r"(?: (?:is|are|seen|noted|present|identified|again|also)){0,3} (?:in|at|within|of|involving|overlying|throughout)\b", re.IGNORECASE)
+_PLACE_LEADS = re.compile(
+    r"(?: (?:is|are|seen|noted|present|identified|again|also)){0,3} (?:in|at|within|of|involving|overlying|throughout)\b", re.IGNORECASE
+)
 _PART_FOLLOWS = re.compile(
-    r"(?:^|[,;] ?|\b(?:there is|there are|of|in|at|over|overlying|and|or|with|without|within|behind|near|to|for|the|show|shows|demonstrates?|otherwise|both"
+    r"(?:^|[,;] ?|\b(?:there is|there are|of|in|at|over|overlying|and|or|with|without|within|behind|near|to|for|the|show|shows"
+    r"|demonstrates?|otherwise|both"
     r"|no|is|are|on|from|by|above|below|through) )$",
     re.IGNORECASE,
 )
 _PART_LEADS = re.compile(
-    r"^(?:[.,;]|$| (?:is|are|was|were|appears?|remains?|and|or|in|of|at|with|without|within|has|have|demonstrates?|shows?|normal|unchanged|stable|clear|intact|but"
+    r"^(?:[.,;]|$| (?:is|are|was|were|appears?|remains?|and|or|in|of|at|with|without|within|has|have|demonstrates?|shows?"
+    r"|normal|unchanged|stable|clear|intact|but"
     r"|unremarkable|which|on|enlarged|may|by|seen|noted|grossly|mildly|to)\b)",
     re.IGNORECASE,
 )
 """What may stand before and after «the heart»: anything else means that it is part of a longer term."""
 _JARGON = compiled(
-    r"\w*(?:hilar|hilum|hila|phrenic|silhouette|parenchym\w*|interstitial|interstitium|vasculature|vascularity|basilar|apical|lingula\w*|lobar|lobes?|alveolar)"
-    r"|\w*(?:medi|caud|cephal|anter|poster)i?ad|carina|cavoatrial|atri(?:um|al)|ventricle|spondyl\w*|retro\w+|peri\w+|para\w+|supra\w+|infra\w+|sub\w+al"
-    r"|apices|apex|kyphotic|lordotic|bronch\w+|aerat\w+|hypo\w+|hyper\w+|sulc\w+|granulomat\w+|opacification|consolidat\w+|pneumo\w+|pleural?|(?-i:[A-Z]{2,}|[A-Z]-\w+|(?<=\w )The)"
-    r"|eventration|effusions?|thor\w+|pectus|humer\w+|acromio\w+|costo\w+|fissures?|ectasia|recess\w*|zone|azygos|venous|markings|cephalization|excavatum"
-    r"|question\w*|cannot|consider\w*|correlat\w+|recommend\w*|distal|proximal|bullous|interposition|redemonstrat\w+|(?:upper|mid|middle|lower) and"
-    r"|azygous|cava|jugular|subclavian|catheter|fus\w+|endplate|osseous|etiolog\w+|differential|\w+megaly|\w+itis|\w+osis|compatible|projection"
+    r"\w*(?:hilar|hilum|hila|phrenic|silhouette|parenchym\w*|interstitial|interstitium|vasculature|vascularity|basilar|apical"
+    r"|lingula\w*|lobar|lobes?|alveolar)"
+    r"|\w*(?:medi|caud|cephal|anter|poster)i?ad|carina|cavoatrial|atri(?:um|al)|ventricle|spondyl\w*|retro\w+|peri\w+|para\w+"
+    r"|supra\w+|infra\w+|sub\w+al"
+    r"|apices|apex|kyphotic|lordotic|bronch\w+|aerat\w+|hypo\w+|hyper\w+|sulc\w+|granulomat\w+|opacification|consolidat\w+"
+    r"|pneumo\w+|pleural?|(?-i:[A-Z]{2,}|[A-Z]-\w+|(?<=\w )The)"
+    r"|eventration|effusions?|thor\w+|pectus|humer\w+|acromio\w+|costo\w+|fissures?|ectasia|recess\w*|zone|azygos|venous"
+    r"|markings|cephalization|excavatum"
+    r"|question\w*|cannot|consider\w*|correlat\w+|recommend\w*|distal|proximal|bullous|interposition|redemonstrat\w+|(?:upper"
+    r"|mid|middle|lower) and"
+    r"|azygous|cava|jugular|subclavian|catheter|fus\w+|endplate|osseous|etiolog\w+|differential|\w+megaly|\w+itis|\w+osis"
+    r"|compatible|projection"
 )
 _NEGATIONS = compiled(r"no|not|without|negative for|free of|clear of|nor|neither|cannot|none")
 
@@ -100,7 +123,7 @@ class _Rewriting:
 
 
 def _rewritten(sentence: str) -> _Rewriting:
-    draft = _Rewriting(sentence)
+    draft = _Rewriting(sentence.capitalize() if sentence == sentence.upper() else sentence)
     _mark_places(draft)
     for noun, pattern in _noun_patterns():
         draft.text = pattern.sub(_rewriter(noun, draft), draft.text)
@@ -136,9 +159,15 @@ def _side_count(text: str) -> tuple[int, int, int]:
 
 @cache
 def _noun_patterns() -> list[tuple[PlainNoun, re.Pattern[str]]]:
-    modifier = rf"(?:{_SIZE}|{_SIDE}|{_DESCRIPTOR}|⟦\d+⟧)"
+    modifier = rf"(?:{_LENGTH}|{_SIZE}|{_SIDE}|{_DESCRIPTOR}|⟦\d+⟧)"
     return [
-        (noun, compiled(rf"(?P<article>(?:(?:an? )?area of|areas of|an?|the|both) )?(?P<modifiers>(?:{modifier},? )*)(?P<head>{noun.pattern})")) for noun in PLAIN_NOUNS
+        (
+            noun,
+            compiled(
+                rf"(?P<article>(?:(?:an? )?area of|areas of|an?|the|both) )?(?P<modifiers>(?:{modifier},? )*)(?P<head>{noun.pattern})"
+            ),
+        )
+        for noun in PLAIN_NOUNS
     ]
 
 
@@ -203,7 +232,9 @@ def _rewriter(noun: PlainNoun, draft: _Rewriting) -> Callable[[re.Match[str]], s
         else:
             head = re.sub(r" (?:in|around) \{lung\}", "", head)
             tail = f" {place[0]} {place[1]}" if place else {"both": " on both sides", "": ""}.get(side, f" on the {side}")
-        if noun.kind == "amount" and size:
+        if noun.kind == "amount" and size and size[0].isdigit():
+            words = ["a", size, "pocket of", *adjectives]
+        elif noun.kind == "amount" and size:
             words = ["" if _NEGATIONS.search(before) else "a", _AMOUNTS[size], "amount of", *adjectives]
         elif noun.kind == "part" or article == "the":
             words = ["the", size, *adjectives]
@@ -220,12 +251,12 @@ def _rewriter(noun: PlainNoun, draft: _Rewriting) -> Callable[[re.Match[str]], s
 def _read_modifiers(modifiers: str, places: list[tuple[str, str]]) -> tuple[str, list[str], tuple[str, str] | None, str]:
     """Size, adjectives in plain words, place and side (`left`, `right`, `both` or nothing) among the words before a noun."""
     size, side, place, adjectives = "", "", None, []
-    for word in re.findall(rf"{_SIDE}|⟦\d+⟧|moderately large|[\w-]+", modifiers.lower()):
+    for word in re.findall(rf"{_LENGTH}|{_SIDE}|⟦\d+⟧|moderately large|[\w-]+", modifiers.lower()):
         if word.startswith("⟦"):
             place = places[int(word[1:-1])]
         elif re.fullmatch(_SIDE, word):
             side = "both" if word == "bilateral" else re.split("[- ]", word)[0]
-        elif re.fullmatch(_SIZE, word):
+        elif re.fullmatch(rf"{_SIZE}|{_LENGTH}", word):
             size = word
         elif word not in _DROPPED:
             adjectives.append(_plain_phrases(word))
@@ -240,7 +271,6 @@ def _right_article(match: re.Match[str]) -> str:
 
 def _frame(text: str) -> str:
     """Make a whole sentence of a telegraphic one."""
-    text = text.capitalize() if text == text.upper() else text
     told = re.sub(r"^there (?:is|are|was|were) ", "", text, flags=re.IGNORECASE)
     if told != text or re.match(r"no ", told, re.IGNORECASE):
         told = _SEEN.sub(".", told)

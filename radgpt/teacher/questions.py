@@ -4,14 +4,19 @@ import re
 from collections.abc import Callable, Sequence
 
 from radgpt.records import Report
-from radgpt.teacher.lexicon import ANATOMY, DEVICES, FINDINGS, Finding
-from radgpt.teacher.reading import REMOVED, body, clinical, compiled, devices_in, limit_of, read_finding, sentences, side_of
+from radgpt.teacher.lexicon import ANATOMY, DEVICES, FINDINGS, Finding, compiled
+from radgpt.teacher.reading import body, clinical, devices_in, limit_of, read_finding, sentences
 
 NOT_STATED = "The report does not state this."
 LONGEST_QUOTE = 45
 """Words of the longest passage that a question is asked about."""
 
-FINDING_WORDINGS = ("Is there {phrase}?", "Does the report describe {phrase}?", "Does the image show {phrase}?", "Does the patient have {phrase}?")
+FINDING_WORDINGS = (
+    "Is there {phrase}?",
+    "Does the report describe {phrase}?",
+    "Does the image show {phrase}?",
+    "Does the patient have {phrase}?",
+)
 SIDE_WORDINGS = ("On which side is the {name}?", "Which side is affected by the {name}?", "Where is the {name}, left or right?")
 SIZE_WORDINGS = ("How large is the {name}?", "What is the size of the {name}?", "How big is the {name}?")
 REASON_WORDINGS = ("Why was this study done?", "What is the indication for this study?", "What is the reason for this examination?")
@@ -24,34 +29,48 @@ COMPARISON_WORDINGS = (
 IMPRESSION_WORDINGS = ("What is the impression?", "What does the radiologist conclude?", "What is the overall conclusion of this report?")
 SEVERITY_WORDINGS = ("How severe is the {name}?", "What is the severity of the {name}?", "To what degree is the {name} present?")
 ANATOMY_WORDINGS = ("What does the report say about the {part}?", "Describe the {part}.", "What is reported about the {part}?")
-DEVICE_WORDINGS = ("Which lines, tubes or devices are described?", "Are any medical devices described?", "What hardware does the report mention?")
+DEVICE_WORDINGS = (
+    "Which lines, tubes or devices are described?",
+    "Are any medical devices described?",
+    "What hardware does the report mention?",
+)
 POSITION_WORDINGS = ("Where is the {device}?", "What is the position of the {device}?", "Describe the position of the {device}.")
 CHANGE_WORDINGS = ("What has changed since the earlier study?", "How does this compare with before?", "Is there any interval change?")
 ADVICE_WORDINGS = ("Is any follow-up recommended?", "What does the radiologist recommend?", "Which further steps are advised?")
 
 _SEVERITIES = ("mild", "minimal", "mild to moderate", "moderate", "moderate to severe", "severe", "borderline")
 _POSITION = compiled(
-    r"tips?|terminat\w*|positions?|overl\w+|project\w*|above|below|at|leads?|within|over|near|ends?|located|in (?:the|place|stable|good|satisfactory|expected)"
+    r"tips?|terminat\w*|positions?|overl\w+|project\w*|above|below|at|leads?|within|over|near|ends?|located|in (?:the|place"
+    r"|stable|good|satisfactory|expected)"
 )
 _CHANGE = compiled(
-    r"stable|unchanged|(?:no|without) (?:\w+ ){0,3}change|interval|improv\w+|wors\w+|increas(?:ed|ing)|decreas(?:ed|ing)|resol\w+|progress\w*|since|compared"
+    r"stable|unchanged|(?:no|without) (?:\w+ ){0,3}change|interval|improv\w+|wors\w+|increas(?:ed|ing)|decreas(?:ed|ing)"
+    r"|resol\w+|progress\w*|since|compared"
 )
 _ADVICE = compiled(
-    r"recommend\w*|follow-?up|followup|suggest (?:\w+ ){0,3}(?:ct|study|correlation|evaluation)|correlat\w+|further (?:evaluation|imaging|characteri[sz]ation|workup)"
+    r"recommend\w*|follow-?up|followup|suggest (?:\w+ ){0,3}(?:ct|study|correlation|evaluation)|correlat\w+"
+    r"|further (?:evaluation|imaging|characteri[sz]ation|workup)"
     r"|consider (?:\w+ ){0,4}(?:ct|study|radiograph\w*|imaging|x-?ray)|advised|may be helpful|may be of benefit"
 )
-_NO_STUDY = compiled(r"none|no (?:\w+ ){0,3}(?:available|comparison\w*|prior\w*|study|studies|films?|images?|exam\w*)|not available|n/?a|unavailable")
+_NO_STUDY = compiled(
+    r"none|no (?:\w+ ){0,3}(?:available|comparison\w*|prior\w*|study|studies|films?|images?|exam\w*)|not available|n/?a|unavailable"
+)
 
 _ASKS_SIDE = compiled(r"which side|what side|left or right|laterality|unilateral|where is the (?!tip)")
 _ASKS_SIZE = compiled(r"how (?:large|big|severe)|severity|to what degree|size of|what size|extent of|measure\w*")
 _ASKS_REASON = compiled(r"why|indication|reason|clinical (?:question|history|information)|history|complain\w*|symptoms?")
-_ASKS_TECHNIQUE = compiled(r"technique|views?|how was (?:this|the) (?:study|exam\w*)|projections?|modality|kind of (?:study|exam\w*)|type of (?:study|exam\w*)")
+_ASKS_TECHNIQUE = compiled(
+    r"technique|views?|how was (?:this|the) (?:study|exam\w*)|projections?|modality|kind of (?:study|exam\w*)|type of (?:study|exam\w*)"
+)
 _ASKS_COMPARISON = compiled(
-    r"compared (?:with|to)|for comparison|(?:earlier|prior|previous) (?:study|studies|exam\w*|imaging) (?:was|were|is|are) (?:used|available)|comparison study"
+    r"compared (?:with|to)|for comparison|(?:earlier|prior|previous) (?:study|studies|exam\w*|imaging) (?:was|were|is"
+    r"|are) (?:used|available)|comparison study"
 )
 _ASKS_IMPRESSION = compiled(r"impression|conclu\w+|overall|diagnosis|main (?:result|message|finding)")
 _ASKS_DEVICE = compiled(r"devices?|hardware|lines|tubes|implants?|instrumentation|catheters")
-_ASKS_CHANGE = compiled(r"chang\w+|compare with before|interval|progress\w*|improv\w+|worse\w*|since (?:the )?(?:last|earlier|prior|previous)|new since")
+_ASKS_CHANGE = compiled(
+    r"chang\w+|compare with before|interval|progress\w*|improv\w+|worse\w*|since (?:the )?(?:last|earlier|prior|previous)|new since"
+)
 _ASKS_ADVICE = compiled(r"recommend\w*|follow-?up|advised?|next steps?|further steps|suggested")
 
 
@@ -188,7 +207,11 @@ def _answer_detail(finding: Finding, found: Sequence[str], detail: str) -> str:
     if statement is None or statement.status == "absent":
         return _answer_finding(finding, found)
     value = statement.size if detail == "size" else _side_phrase(statement.side)
-    return f"{value[0].upper()}{value[1:]}. {stated([statement.sentence])}" if value else f"The report does not state the {detail}. {stated([statement.sentence])}"
+    return (
+        f"{value[0].upper()}{value[1:]}. {stated([statement.sentence])}"
+        if value
+        else f"The report does not state the {detail}. {stated([statement.sentence])}"
+    )
 
 
 def _answer_device(device: str, found: Sequence[str]) -> str:
@@ -249,7 +272,10 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[Report, Sequence[str]], str]], ..
 )
 """What a question asks for, tried in this order, and how that is answered."""
 
-_COMMON = frozenset("the a an is are was were of in on for to and or with this that what which how does do did has have any there report patient it be".split())
+_COMMON = frozenset(
+    re.findall(r"\w+", "the a an is are was were of in on for to and or with this that what which how does do did has have any there it be")
+)
+"""Words that tell nothing about what a question asks for."""
 
 
 def _sentences_on(found: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
@@ -259,5 +285,6 @@ def _sentences_on(found: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
 def _nearest(question: str, found: Sequence[str]) -> str | None:
     """The sentence that shares most words with the question, if any is shared."""
     asked = set(re.findall(r"\w+", question.lower())) - _COMMON
-    shared = [len(asked & set(re.findall(r"\w+", sentence.lower()))) for sentence in found]
-    return found[shared.index(max(shared))] if shared and max(shared) else None
+    overlap = {sentence: len(asked & set(re.findall(r"\w+", sentence.lower()))) for sentence in found}
+    best = max(overlap, key=overlap.__getitem__, default=None)
+    return best if best is not None and overlap[best] else None

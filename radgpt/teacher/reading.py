@@ -10,7 +10,7 @@ from radgpt.teacher.lexicon import DEVICES, Finding, compiled
 REMOVED = re.compile(r"_{2,}|X{3,}", re.IGNORECASE)
 """What de-identification leaves: `___` in MIMIC-CXR, `XXXX` in Open-i."""
 
-_NUMBERING = re.compile(r"(?:(?<=\s)|^)\(?\d{1,2}[.)]\s*(?=[A-Za-z\"'_])")
+_NUMBERING = re.compile(r"(?:(?<=\s)|(?<=[a-z]\.)|^)\(?\d{1,2}[.)]\s*(?=[A-Za-z\"'_])")
 _SPACE = re.compile(r"\s+")
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[a-z)]\.)(?=[A-Z][a-z])")
 _TITLE_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Drs|vs|approx|e\.g|i\.e|St|No)|\b[A-Z])\.$")
@@ -76,41 +76,53 @@ class Statement:
 
 # The trigger-and-scope method of NegEx (Chapman et al., J Biomed Inform 2001;34:301), with triggers that radiographs need.
 _NEGATION_BEFORE = compiled(
-    r"no(?! (?:interval |significant |appreciable )*(?:change|increase|worsening|longer))|not?(?= (?:seen|identified|evident))|without(?! change)"
-    r"|negative for|free (?:of|from)|clear of|absen(?:ce|t)(?: of)?|denies|neither|nor|resolution of|resolved|not (?:show|demonstrate|have|see)\w*"
-    r"|rather than|no longer|exclud(?:es|ed|ing)|rules? out"
+    r"no(?! (?:interval |significant |appreciable )*(?:change|increase|worsening|longer))|without(?! change)|rather than|no longer"
+    r"|not(?! (?:\w+ )?(?:changed|well|be|only|entirely|excluded))|negative for|free (?:of|from)|clear of|absen(?:ce|t)(?: of)?|denies"
+    r"|neither|nor|resolution of|resolved|exclud(?:es|ed|ing)|rules? out"
 )
 _NEGATION_AFTER = compiled(
-    r"(?:is|are|was|were|has|have)(?: \w+)? (?:not|no longer)(?: been)?(?: \w+)? (?:seen|identified|present|evident|visuali[sz]ed|demonstrated|visible|appreciated|noted)"
-    r"|(?:is|are|has|have)(?: \w+)? (?:absent|resolved|cleared|removed)|(?:has|have) been removed|not (?:seen|identified|present|evident|visuali[sz]ed)"
+    r"(?:is|are|was|were|has|have)(?: \w+)? (?:not|no longer)(?: been)?(?: \w+)? (?:seen|identified|present|evident"
+    r"|visuali[sz]ed|demonstrated|visible|appreciated|noted)"
+    r"|(?:is|are|has|have)(?: \w+)? (?:absent|resolved|cleared|removed)|(?:has|have) been removed|not (?:seen|identified"
+    r"|present|evident|visuali[sz]ed)"
 )
 _UNCERTAIN_BEFORE = compiled(
-    r"possib\w+|probabl[ey]|may|might|maybe|could|suspect\w*|suspicion|suspicious for|suggest\w*|likely|questionabl[ey]|question|versus|vs"
+    r"possib\w+|probabl[ey]|may|might|maybe|could|suspect\w*|suspicion|suspicious for|suggest\w*|likely|questionabl[ey]"
+    r"|question|versus|vs"
     r"|concern(?:ing)? for|differential|considerations?|presum\w+|potential\w*|equivocal"
 )
 _UNCERTAIN_AFTER = compiled(
-    r"versus|vs|(?:is|are) (?:also )?(?:suspected|possible|questioned|likely|probable)|possible|(?:would be|is) a consideration|less likely|is in question"
+    r"versus|vs|(?:is|are) (?:also )?(?:suspected|possible|questioned|likely|probable)|possible|(?:would be|is) a consideration"
+    r"|less likely|is in question"
 )
 _ALTERNATIVE = re.compile(r"\b(?:and/)?or (?:[\w-]+ ){0,3}$", re.IGNORECASE), re.compile(r"^ ?(?:(?:and)?/|(?:and/)?or\b)", re.IGNORECASE)
 _NO_CHANGE = compiled(r"(?:no|without) (?:[\w-]+ ){0,3}change")
 _NOT_A_CLAIM = compiled(
-    r"(?:evaluat\w+|assess\w*|correlat\w+|correlation|examin\w+|sensitiv\w+) (?:\w+ )?(?:for|of)|(?:to|and) exclude|ensure|rule out|detect\w*"
+    r"(?:evaluat\w+|assess\w*|correlat\w+|correlation|examin\w+|sensitiv\w+) (?:\w+ )?(?:for|of)|(?:to|and) exclude|ensure"
+    r"|rule out|detect\w*"
 )
 _SCOPE_END = compiled(
-    r"but|however|although|though|except|aside from|other than|apart from|there (?:is|are)|stable|unchanged|persistent|chronic|mild|minimal"
+    r"but|however|although|though|except|aside from|other than|apart from|there (?:is|are)|stable|unchanged|persistent|chronic"
+    r"|mild|minimal"
     r"|redemonstrat\w+|again|with|(?:lungs|heart)(?: \w+)? (?:is|are)"
 )
 _SCOPE_MARK = re.compile(r"[;:(]")
-_CANNOT_EXCLUDE = compiled(r"can ?not (?:be )?(?:entirely |completely )?(?:excluded?|ruled? out)|not (?:be )?(?:entirely |completely )?excluded|difficult to exclude")
+_CANNOT_EXCLUDE = compiled(
+    r"can ?not (?:be )?(?:entirely |completely )?(?:excluded?|ruled? out)|not (?:be )?(?:entirely |completely )?excluded"
+    r"|difficult to exclude"
+)
 _LIMITED = compiled(r"(?:no|without) (?:\w+ ){0,3}?(large|significant|sizable|sizeable)")
 _SIDES = {
     "left": compiled(r"left"),
     "right": compiled(r"right"),
-    "both": compiled(r"bilateral(?:ly)?|both|bibasilar|biapical|right and left|left and right|left greater than right|right greater than left"),
+    "both": compiled(
+        r"bilateral(?:ly)?|both|bibasilar|biapical|right and left|left and right|left greater than right|right greater than left"
+    ),
 }
 _SIZE = re.compile(
     r"\b\d+(?:\.\d+)?(?: ?x ?\d+(?:\.\d+)?)* ?-?(?:cm|mm)\b"
-    r"|\b(?:tiny|trace|small to moderate|moderate to large|mild to moderate|small|moderate(?: to severe)?|large|mild|severe|minimal|massive|borderline)\b",
+    r"|\b(?:tiny|trace|small to moderate|moderate to large|mild to moderate|small|moderate(?: to severe)?|large|mild|severe"
+    r"|minimal|massive|borderline)\b",
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(r"[,;:]|\b(?:(?<!left )(?<!right )and|or|with|without|but|no)\b", re.IGNORECASE)

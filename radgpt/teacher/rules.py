@@ -16,6 +16,9 @@ MODEL = "rules"
 SUMMARY_WORDS = 35
 """Longest extractive summary, in words; a first sentence longer than this is taken whole."""
 
+COMMON_ABBREVIATIONS = frozenset({"AP", "PA", "CT", "cm", "mm"})
+"""Asked about less often: nearly every report has one of them."""
+
 ABBREVIATION_WORDINGS = (
     "What does {abbreviation} stand for in this report?",
     "Expand the abbreviation {abbreviation}.",
@@ -104,14 +107,19 @@ def _answer(task: str, instruction: str, report: Report) -> str:
 def _abbreviations_to_ask(report: Report) -> list[tuple[float, list[str]]]:
     text = " ".join(report.sections.values()) or report.text
     return [
-        (1.0, [wording.format(abbreviation=abbreviation) for wording in ABBREVIATION_WORDINGS])
+        (
+            0.3 if abbreviation in COMMON_ABBREVIATIONS else 1.0,
+            [wording.format(abbreviation=abbreviation) for wording in ABBREVIATION_WORDINGS],
+        )
         for abbreviation in abbreviations_in(REMOVED.sub("_", text))
     ]
 
 
 def _expand(instruction: str, report: Report) -> str:
     asked = abbreviations_in(instruction)
-    used = [abbreviation for abbreviation in asked if re.search(rf"(?<!\w){re.escape(abbreviation)}(?!\w)|(?<=\d){abbreviation}\b", report.text)]
+    used = [
+        abbreviation for abbreviation in asked if re.search(rf"(?<!\w){re.escape(abbreviation)}(?!\w)|(?<=\d){abbreviation}\b", report.text)
+    ]
     if not asked:
         return "The report does not say what it stands for."
     abbreviation = (used or asked)[0]
@@ -125,9 +133,9 @@ def _passages_to_paraphrase(report: Report) -> list[tuple[float, list[str]]]:
         if explainable(sentence)
     ]
     impression = clinical(sentences(report.sections.get("impression", "")))
-    if impression and sum(len(sentence.split()) for sentence in impression) <= SUMMARY_WORDS and all(map(_tellable, impression)):
-        if any(map(explainable, impression)):
-            passages.append((1.0, list(IMPRESSION_WORDINGS)))
+    short = sum(len(sentence.split()) for sentence in impression) <= SUMMARY_WORDS
+    if short and all(map(_tellable, impression)) and any(map(explainable, impression)):
+        passages.append((1.0, list(IMPRESSION_WORDINGS)))
     return passages
 
 
@@ -150,7 +158,7 @@ def _paraphrase(instruction: str, report: Report) -> str:
 def _summaries_to_ask(report: Report) -> list[tuple[float, list[str]]]:
     if not _key_sentences(report):
         return []
-    asked = [(1.0, list(SUMMARY_WORDINGS)), (1.0 if abnormal_sentences(body(report)) else 0.3, list(ABNORMAL_WORDINGS))]
+    asked = [(1.0, list(SUMMARY_WORDINGS)), (1.0 if _abnormal_findings(report) else 0.3, list(ABNORMAL_WORDINGS))]
     if questions.reason(report):
         asked.append((1.5, list(REASON_WORDINGS)))
     return asked
@@ -159,12 +167,16 @@ def _summaries_to_ask(report: Report) -> list[tuple[float, list[str]]]:
 def _summarise(instruction: str, report: Report) -> str:
     key = " ".join(_key_sentences(report))
     if _ABNORMAL.search(instruction):
-        abnormal = _within(abnormal_sentences(body(report)), 2 * SUMMARY_WORDS)
-        return " ".join(abnormal) or "The report describes no abnormal findings."
+        return " ".join(_within(_abnormal_findings(report), 2 * SUMMARY_WORDS)) or "The report describes no abnormal findings."
     reason = questions.reason(report)
     if _REASON.search(instruction) and reason:
         return f"Reason: {reason} Result: {key or 'not stated.'}"
     return key
+
+
+def _abnormal_findings(report: Report) -> list[str]:
+    """From the findings section; from the impression only where that has none, lest a finding be told twice."""
+    return abnormal_sentences(sentences(report.sections.get("findings", ""))) or abnormal_sentences(body(report))
 
 
 def abnormal_sentences(found: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from radgpt.config import DeepSpeed, Training
 from radgpt.errors import UserError
 from radgpt.run import Run
+from radgpt.training.loss import selects_logits, summed_loss
 from radgpt.training.tokens import Collator, Tokens
 from radgpt.training.validation import validation_loss
 from radgpt.training.watch import Curves, EngineCheck, Keeper, Progress, listening
@@ -48,6 +49,7 @@ def build_trainer(model: Any, arguments: "TrainingArguments", tokens: Tokens, pa
     lengths = pyarrow.compute.list_value_length(tokens.train.data.column("input_ids")).to_pylist()
 
     collator = Collator(pad_token_id)
+    selects = selects_logits(model.get_base_model() if hasattr(model, "get_base_model") else model)
 
     class BalancedTrainer(Trainer):
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -62,11 +64,17 @@ def build_trainer(model: Any, arguments: "TrainingArguments", tokens: Tokens, pa
                 drop_last=False,
             )
 
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+            total, _ = summed_loss(model, inputs, selects)
+            # DDP and DeepSpeed take the mean over ranks of what each gives; the count is that of all of them.
+            return total / num_items_in_batch * self.args.world_size
+
         def evaluate(self, *given: Any, **settings: Any) -> dict[str, float]:
             args = self.args
             with self.compute_loss_context_manager():
                 loss = validation_loss(
                     self.model_wrapped,
+                    selects,
                     tokens.validation,
                     collator,
                     args.per_device_eval_batch_size,
@@ -87,6 +95,8 @@ def build_trainer(model: Any, arguments: "TrainingArguments", tokens: Tokens, pa
         callbacks=[listening(watcher) for watcher in watchers],
     )
     trainer.remove_callback(PrinterCallback)
+    # Makes the Trainer count the learned tokens of each optimizer step over all ranks, and leave the loss as it is.
+    trainer.model_accepts_loss_kwargs = True
     return trainer
 
 

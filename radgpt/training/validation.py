@@ -2,13 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from radgpt.training.tokens import IGNORED, Collator
+from radgpt.training.loss import summed_loss
+from radgpt.training.tokens import Collator
 
 if TYPE_CHECKING:
     import datasets
 
 
-def validation_loss(model: Any, rows: "datasets.Dataset", collator: Collator, batch_size: int, rank: int, world_size: int, device: Any) -> float:
+def validation_loss(
+    model: Any, selects: bool, rows: "datasets.Dataset", collator: Collator, batch_size: int, rank: int, world_size: int, device: Any
+) -> float:
     """The mean negative log-likelihood of all answer tokens, in nats.
 
     Every rank calls the model equally often, which ZeRO-3 needs; a rank that runs out of rows scores one for nothing. (The
@@ -16,13 +19,13 @@ def validation_loss(model: Any, rows: "datasets.Dataset", collator: Collator, ba
 
     Args:
         model: as it is trained, wrapped by DDP or DeepSpeed where they are used; left in evaluation mode.
+        selects: as `loss.summed_loss` takes it.
         rows: `input_ids` and `mask`, the same on every rank.
         device: where the model's inputs go.
     """
     import pyarrow.compute
     import torch
     from torch import distributed
-    from torch.nn.functional import cross_entropy
 
     model.eval()
     lengths = pyarrow.compute.list_value_length(rows.data.column("input_ids")).to_pylist()
@@ -33,11 +36,9 @@ def validation_loss(model: Any, rows: "datasets.Dataset", collator: Collator, ba
         mine = order[start + rank : start + batch_size * world_size : world_size]
         batch = collator([rows[row] for row in mine] or [rows[order[-1]]])
         with torch.inference_mode():
-            logits = model(input_ids=batch["input_ids"].to(device), attention_mask=batch["attention_mask"].to(device)).logits
-            targets = batch["labels"][:, 1:].to(device)
-            loss = cross_entropy(logits[:, :-1].float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+            loss, count = summed_loss(model, {name: tensor.to(device) for name, tensor in batch.items()}, selects)
         if mine:
-            total += torch.stack([loss.double(), (targets != IGNORED).sum().double()])
+            total += torch.stack([loss.double(), count.double()])
     if world_size > 1:
         distributed.all_reduce(total)
     return float(total[0] / total[1])

@@ -34,13 +34,17 @@ CONDITIONS = {
         "{grade} {site} apical pneumothorax",
         ("4 mm", "8 mm", "11 mm", "15 mm", "22 mm"),
         ("left", "right"),
-        symptoms=("sudden chest pain, evaluate for PTX", "S/P thoracentesis, R/O PTX", "chest tube on water seal"),
+        symptoms=("sudden chest pain, evaluate for PTX", "chest pain after thoracentesis, R/O PTX", "known PTX"),
     ),
     "consolidation": Condition(
         "{grade} {site} opacity",
         ("faint", "patchy", "confluent", "dense"),
         LUNG_ZONES,
-        concern=(", concerning for pneumonia", ", suspicious for pneumonia in the given clinical setting", "; PNA or aspiration is favored"),
+        concern=(
+            ", concerning for pneumonia",
+            ", suspicious for pneumonia in the given clinical setting",
+            "; PNA or aspiration is favored",
+        ),
         symptoms=("fever and productive cough", "cough and leukocytosis, evaluate for PNA", "fever and SOB"),
     ),
     "edema": Condition(
@@ -54,7 +58,7 @@ CONDITIONS = {
         "{grade} {site} pleural effusion",
         ("trace", "small", "moderate", "large"),
         SIDES,
-        symptoms=("SOB and decreased breath sounds", "dyspnea on exertion", "follow-up of pleural effusion"),
+        symptoms=("SOB and decreased breath sounds", "dyspnea on exertion", "dullness at the base, R/O effusion"),
     ),
     "atelectasis": Condition(
         "{grade} {site} atelectasis",
@@ -67,21 +71,21 @@ CONDITIONS = {
         "{grade} fracture of the {site} rib",
         ("nondisplaced",),
         tuple(f"{side} {number}" for side in ("left", "right") for number in ("fifth", "sixth", "seventh", "eighth", "ninth")),
-        symptoms=("fall from a ladder with chest wall pain", "S/P MVC with chest pain"),
+        symptoms=("chest wall pain after a fall", "chest pain S/P MVC"),
     ),
     "nodule": Condition(
         "{grade} nodule in the {site}",
         ("5 mm", "7 mm", "9 mm", "12 mm", "16 mm", "19 mm"),
         LUNG_ZONES,
         concern=("; CT of the chest is suggested for further evaluation", "; nonemergent chest CT could be obtained"),
-        symptoms=("weight loss and a smoking history", "hemoptysis", "preoperative evaluation"),
+        symptoms=("weight loss and a smoking history", "hemoptysis", "a cough for two months"),
         acute=False,
     ),
     "cardiomegaly": Condition(
         "{grade} cardiomegaly",
         ("mild", "moderate", "severe"),
         countable=False,
-        symptoms=("CAD S/P CABG, now with fatigue", "HTN and palpitations", "atrial fibrillation"),
+        symptoms=("CAD S/P CABG and fatigue", "HTN and palpitations", "atrial fibrillation"),
         acute=False,
     ),
     "hyperinflation": Condition(
@@ -89,16 +93,14 @@ CONDITIONS = {
         ("flattened",),
         countable=False,
         concern=(", consistent with COPD", ", as seen in COPD"),
-        symptoms=("COPD exacerbation", "COPD with worsening SOB"),
+        symptoms=("COPD exacerbation", "COPD and worsening SOB"),
         acute=False,
     ),
     "hernia": Condition("{grade} hiatal hernia", ("small", "moderate"), acute=False, told=False),
     "granuloma": Condition("{grade} granuloma in the {site}", ("calcified",), LUNG_ZONES, acute=False, told=False),
     "aorta": Condition("{grade} calcification of the aortic arch", ("mild", "dense"), countable=False, acute=False, told=False),
     "spine": Condition("{grade} degenerative change of the thoracic spine", ("mild", "moderate"), countable=False, acute=False, told=False),
-    "old_fracture": Condition(
-        "{grade} fracture of the {site} clavicle", ("healed",), ("left", "right"), acute=False, told=False
-    ),
+    "old_fracture": Condition("{grade} fracture of the {site} clavicle", ("healed",), ("left", "right"), acute=False, told=False),
 }
 """In the order in which an impression lists them."""
 
@@ -176,9 +178,19 @@ NORMAL_HEART = (
     "The heart is not enlarged.",
     "Cardiac and mediastinal contours are unremarkable.",
 )
-NORMAL_BONES = ("No acute osseous abnormality.", "No displaced rib fracture is seen.", "The bones are intact.", "Osseous structures are unremarkable.")
+NORMAL_BONES = (
+    "No acute osseous abnormality.",
+    "No displaced rib fracture is seen.",
+    "The bones are intact.",
+    "Osseous structures are unremarkable.",
+)
 NO_FREE_AIR = ("No free air below the diaphragm.", "The upper abdomen is unremarkable.", "There is no subdiaphragmatic free air.")
-TIP = ("The tip of the {name} is {place}.", "The {name} ends {place}.", "The {name} terminates {place}.", "{Article} {name} has its tip {place}.")
+TIP = (
+    "The tip of the {name} is {place}.",
+    "The {name} ends {place}.",
+    "The {name} terminates {place}.",
+    "{Article} {name} has its tip {place}.",
+)
 NO_ACUTE = (
     "No acute cardiopulmonary process.",
     "No acute cardiopulmonary abnormality.",

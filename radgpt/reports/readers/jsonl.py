@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from radgpt.reports.sections import as_report
 Row = tuple[int, dict[str, Any]]
 """Line number from 1 (of a row's last line in CSV), and column to value."""
 
+HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 LONGEST_ID = 200
 """Characters; what is longer is a report rather than its id."""
 
@@ -34,12 +36,10 @@ def read(data: Data, seed: int) -> Iterator[Report]:
             for number, row in rows(file, path):
                 report_id = identifier(row, "report_id_field", data.report_id_field, path, number)
                 patient_id = (
-                    report_id
-                    if data.patient_id_field is None
-                    else identifier(row, "patient_id_field", data.patient_id_field, path, number)
+                    report_id if data.patient_id_field is None else identifier(row, "patient_id_field", data.patient_id_field, path, number)
                 )
                 text = value(row, "text_field", data.text_field, path, number)
-                if not isinstance(text, str):
+                if not is_text(text):
                     raise UserError(f"{path}, line {number}: column '{data.text_field}' (data.text_field) holds no text")
                 yield as_report(report_id, patient_id, text)
     except UnicodeDecodeError:
@@ -77,14 +77,20 @@ def csv_rows(file: TextIO, path: Path) -> Iterator[Row]:
 def value(row: dict[str, Any], setting: str, column: str, path: Path, number: int) -> Any:
     """A row's value in a column; raises UserError that names the setting where there is no such column."""
     if column not in row:
-        raise UserError(f"{path}, line {number}: no column '{column}'; set data.{setting} to the right one")
+        or_none = ", or to null if every report is a patient of its own" if setting == "patient_id_field" else ""
+        raise UserError(f"{path}, line {number}: no column '{column}'; set data.{setting} to the right one{or_none}")
     return row[column]
+
+
+def is_text(found: Any) -> bool:
+    """Whether a value is text that can be written again; JSON can spell halves of characters, which cannot."""
+    return isinstance(found, str) and not HALF_A_CHARACTER.search(found)
 
 
 def identifier(row: dict[str, Any], setting: str, column: str, path: Path, number: int) -> str:
     """An id, given as text or a whole number; raises UserError where the value cannot be one."""
     found = value(row, setting, column, path, number)
-    text = str(found).strip() if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    text = str(found).strip() if is_text(found) or type(found) is int else ""
     if not text or "\n" in text or len(text) > LONGEST_ID:
         raise UserError(f"{path}, line {number}: column '{column}' holds no id; set data.{setting} to the column of ids")
     return text

@@ -64,7 +64,9 @@ def listed(root: Path) -> Iterator[Path]:
         if path.stem != f"s{row['study_id']}" or path.parent.name != f"p{row['subject_id']}":
             raise UserError(f"{root / STUDY_LIST}, line {line}: path and ids disagree; download the list again")
         if not path.is_file():
-            mend = what_it_may_be(root) if not any(walked(root)) else f"; complete the download, or remove {STUDY_LIST} to read what is there"
+            mend = (
+                what_it_may_be(root) if not any(walked(root)) else f"; complete the download, or remove {STUDY_LIST} to read what is there"
+            )
             raise UserError(f"{root / STUDY_LIST}, line {line}: {path} is not there{mend}")
         yield path
 

@@ -4,6 +4,7 @@ import hashlib
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from random import Random
 
 from radgpt.config import Data
@@ -56,7 +57,7 @@ def read(data: Data, seed: int) -> Iterator[Report]:
 def texts_of_patient(random: Random) -> Iterator[str]:
     """The reports of a made-up patient, first study first."""
     patient = Patient(
-        age=random.randint(24, 91),
+        age=random.randint(42, 89),
         sex=random.choice(("man", "woman")),
         device=random.choice(DEVICES) if random.random() < 0.35 else None,
     )
@@ -69,7 +70,7 @@ def texts_of_patient(random: Random) -> Iterator[str]:
 
 def first_study(patient: Patient, random: Random) -> Study:
     """A study with nothing to one, two or three things to tell, and perhaps an incidental one."""
-    names = random.sample(ACUTE_OR_CHRONIC, k=random.choice((0, 1, 1, 2, 2, 3))) + random.sample(INCIDENTAL, k=random.choice((0, 0, 1, 1, 2)))
+    names = random.sample(ACUTE_OR_CHRONIC, k=random.choice((0, 1, 1, 2, 2, 3))) + random.sample(INCIDENTAL, k=random.choice((0, 0, 1)))
     return placed(Study(tuple(begun(name, random) for name in names)), patient, random)
 
 
@@ -183,7 +184,7 @@ def findings(patient: Patient, study: Study, random: Random) -> str:
     elsewhere = [random.choice(grammar.NO_FREE_AIR)] if random.random() < 0.4 else []
     middle = [in_lungs, pleura, heart]
     random.shuffle(middle)
-    return "  ".join([*device, *gone, *sum(middle, []), *bones, *elsewhere])
+    return "  ".join([*device, *gone, *chain(*middle), *bones, *elsewhere])
 
 
 def impression(patient: Patient, study: Study, random: Random) -> str:
