@@ -24,9 +24,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from radgpt.chat_format import prompt_ids  # noqa: E402
-from radgpt.config import Decoding, Model, ModelSource  # noqa: E402
-from radgpt.inference.generation import Answer, Answerer, Batch, context_window, plan_batches  # noqa: E402
+from radgpt.chat_format import prompt_ids
+from radgpt.config import Decoding, Model, ModelSource
+from radgpt.inference.generation import Answer, Answerer, Batch, context_window, plan_batches
 
 SENTENCES = (
     "The lungs are clear.",

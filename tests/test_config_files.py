@@ -50,7 +50,7 @@ def test_every_experiment_composes(experiment: str) -> None:
 
 
 def test_without_an_experiment_the_settings_are_the_original_ones() -> None:
-    config = composed("experiment=null", "data.path=mimic")
+    config = composed("experiment=none", "data.path=mimic")
     training = config.training
     assert config.model.name_or_path == "meta-llama/Llama-2-7b-chat-hf"
     assert (training.num_train_epochs, training.per_device_train_batch_size, training.gradient_accumulation_steps) == (3, 4, 8)

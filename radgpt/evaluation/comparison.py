@@ -56,12 +56,17 @@ def compare(scored: Mapping[str, Sequence[Scored]], resampling: Resampling) -> t
     return estimates, differences
 
 
-def beats(difference: Difference) -> bool:
-    """Whether the whole interval of model minus floor lies above 0."""
-    return difference.low is not None and difference.low > 0
+def beats(difference: Difference, confidence: float) -> bool:
+    """Whether model minus floor lies above 0 by its interval and by its test: with few patients, intervals alone are too narrow."""
+    return (difference.low or 0) > 0 and tells_apart(difference, confidence)
 
 
-def verdict(differences: Differences, metric: str = "rougeL") -> str:
+def tells_apart(difference: Difference, confidence: float) -> bool:
+    """Whether the test refuses that both are equally good."""
+    return difference.p_value is not None and difference.p_value <= 1 - confidence
+
+
+def verdict(differences: Differences, confidence: float, metric: str = "rougeL") -> str:
     """One line: whether the model beats each floor, over all rows."""
     parts = []
     for floor, of_metric in differences[ALL_TASKS].items():
@@ -71,6 +76,7 @@ def verdict(differences: Differences, metric: str = "rougeL") -> str:
         elif found.low is None:
             parts.append(f"cannot be told from {floor} ({found.mean:+.3f}, but one patient gives no interval)")
         else:
-            word = "beats" if found.low > 0 else "is worse than" if found.high is not None and found.high < 0 else "does not beat"
+            worse = (found.high or 0) < 0 and tells_apart(found, confidence)
+            word = "beats" if beats(found, confidence) else "is worse than" if worse else "does not beat"
             parts.append(f"{word} {floor} ({found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}], p = {found.p_value:.3g})")
-    return f"{METRICS[metric]}: the model " + " and ".join(parts) if parts else f"{METRICS[metric]}: there is no floor to compare with"
+    return f"{METRICS[metric]}: the model " + " and ".join(parts)

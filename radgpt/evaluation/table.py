@@ -27,7 +27,7 @@ def metrics_table(estimates: Estimates, confidence: float) -> str:
             cells = [of_metric[metric] for of_metric in by_system.values()]
             if any(cell.mean is not None for cell in cells):
                 table.add_row(name, *map(cell_text, cells))
-        console.print(f"\n{task}, {rows} rows", highlight=False)
+        console.print(f"\n{task}, {rows} row{'s' if rows > 1 else ''}", highlight=False)
         console.print(table)
     console.print(f"\nmeans [{confidence:.0%} intervals over patients]", markup=False, highlight=False)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -161,5 +161,5 @@ def say(line: str) -> None:
 
 
 def printable(text: str) -> str:
-    """A text without control characters and what UTF-8 cannot hold: neither a report nor a model may move the cursor or rename the window."""
+    """A text without control characters, with which a report or a model could move the cursor, and without what UTF-8 cannot hold."""
     return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs"))

@@ -48,7 +48,7 @@ def run(
     if report is not None:
         session.open_report(report)
         if chat.report == SAMPLE:
-            run.say(f"\nReport:\n{printable(report)}")
+            run.say(f"\nReport:\n{printable(report).strip()}")
     if chat.message is None:
         run.say("Type a message, or /help.")
         converse(session, lines_of_terminal(), keep)

@@ -55,7 +55,7 @@ def run(run: Run, predictions: Path, dataset: Path, reports: Path, evaluation: E
     impression = impression_score(predicted, asked_about, resampling)
     patients = len({row.patient_id for row in predicted})
     unscored = sum(row.scores["rougeL"] is None for row in scored[MODEL])
-    beats_floors = all(beats(of_metric["rougeL"]) for of_metric in differences[ALL_TASKS].values())
+    beats_floors = all(beats(of_metric["rougeL"], evaluation.confidence) for of_metric in differences[ALL_TASKS].values())
 
     with run.write("scores") as write:
         for rows in scored.values():
@@ -83,7 +83,7 @@ def run(run: Run, predictions: Path, dataset: Path, reports: Path, evaluation: E
     run.say(metrics_table(estimates, evaluation.confidence))
     if unscored:
         run.say(f"evaluate: {unscored} references have no Latin letter or digit; ROUGE cannot score them and leaves them out")
-    run.say(f"evaluate: {verdict(differences)}")
+    run.say(f"evaluate: {verdict(differences, evaluation.confidence)}")
 
 
 def reports_of(predicted: list[Prediction], reports: Path) -> dict[str, Report]:

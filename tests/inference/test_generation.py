@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tiny_model import WORDS, greedy, sampled, tiny_model
 
 from radgpt.chat_format import prompt_ids
-from radgpt.config import Decoding
+from radgpt.config import ChatPrompt, Decoding
 from radgpt.inference.generation import Answer, Answerer, Batch, context_window, derived_seed, plan_batches
+from radgpt.inference.session import ChatSession
 
 
 def prompts(count: int) -> list[list[int]]:
@@ -146,3 +147,21 @@ def test_window_is_the_models() -> None:
 def test_derived_seeds_differ() -> None:
     assert len({derived_seed(0, "a"), derived_seed(1, "a"), derived_seed(0, "b"), derived_seed(0, "a", "b"), derived_seed(0, "a", 1)}) == 5
     assert 0 <= derived_seed(-3, "a") < 2**63
+
+
+def test_an_adapter_beside_its_base_generates_and_chats() -> None:
+    """What `load_trained` gives in bfloat16: a model of peft's around the base."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    base, tokenizer = tiny_model()
+    torch.manual_seed(0)
+    adapted = get_peft_model(copy.deepcopy(base), LoraConfig(r=4, init_lora_weights=False, task_type="CAUSAL_LM")).eval()
+    answerer = Answerer(adapted, tokenizer, greedy(), 0)
+    asked = prompts(3)
+    together = answerer.answer(list("abc"), asked, 12)
+    assert together == [answerer.answer([name], [ids], 12)[0] for name, ids in zip("abc", asked, strict=True)]
+    assert together != Answerer(base, tokenizer, greedy(), 0).answer(list("abc"), asked, 12)
+    session = ChatSession(answerer, ChatPrompt(system="", first_turn="{report} {instruction}"))
+    turns = [session.reply("Is there a fracture?", lambda text: None, lambda line: None) for _ in range(2)]
+    assert [turn.turns_in_view for turn in turns] == [0, 1]

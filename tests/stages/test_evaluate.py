@@ -127,6 +127,17 @@ def test_one_patient_gives_no_interval_and_no_verdict(
     assert finished.summary["beats_floors"] == 0
 
 
+def test_three_patients_are_too_few_for_a_verdict(
+    tmp_path: Path, inputs: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All differences point one way, so that the interval leaves 0 out; but so do 2 of 8 coin tosses of three."""
+    rows = [prediction(n, "paraphrasing", ANSWERS[2], ANSWERS[2]) for n in range(3)]
+    finished = run(tmp_path, (write(tmp_path / "three.jsonl", list(rows)), *inputs[1:]))
+    assert json.loads((tmp_path / "metrics.json").read_text())["model_minus_floor"]["all"]["lead"]["rougeL"]["low"] > 0
+    assert "the model does not beat majority" in capsys.readouterr().out
+    assert finished.summary["beats_floors"] == 0
+
+
 def test_references_that_rouge_cannot_read_are_told(
     tmp_path: Path, inputs: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
