@@ -54,8 +54,8 @@ class Run:
         self.tracker.log(metrics, step_name, step)
 
     def summarise(self, **metrics: float | int | str | None) -> None:
-        """Set headline metrics: manifest, W&B summary and the stage's last console line. Never report text."""
-        self.summary.update(metrics)
+        """Set headline metrics: manifest, W&B summary and the stage's last console line. None is no metric. Never report text."""
+        self.summary.update({name: value for name, value in metrics.items() if value is not None})
 
     def say(self, line: str) -> None:
         """Print a line on the console, from rank 0 only. Never report text, but for chat and the demo's sample."""

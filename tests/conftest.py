@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 TINY_LINE = (
     "model=tiny",
-    "data.synthetic_reports=30",
+    "data.synthetic_reports=60",
     "training.max_steps=4",
     "training.per_device_train_batch_size=4",
     "training.gradient_accumulation_steps=1",

@@ -63,7 +63,7 @@ def test_every_prediction_traces_back_to_its_report_and_prompts(line: Line) -> N
     answered = rows("generate_answers", "raw_answers.jsonl", Generation)
     pairs = rows("postprocess_answers", "dataset/test.jsonl", Pair)
     predictions = rows("predict", "predictions.jsonl", Prediction)
-    assert len(reports) == 30 and len(predictions) == 6
+    assert len(reports) == 60 and len(predictions) == 6
     for prediction in predictions.values():
         pair = pairs[prediction.pair_id]
         assert prediction.reference == pair.reference
