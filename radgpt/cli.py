@@ -83,9 +83,12 @@ def tell_at_once(error: Exception) -> None:
 def run(config: Config, overrides: list[str]) -> float | None:
     """Run the stage that the config names, and give the metric that `objective` names to the sweeper."""
     from radgpt.execute import run_pipeline, run_stage
+    from radgpt.tracking import sync_line
 
     refuse_hand_launch()
     metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
+    if upload := sync_line(config):
+        print(f"W&B logs are kept offline; to upload them: {upload}", flush=True)
     if config.objective is None:
         return None
     if config.objective not in metrics:

@@ -36,7 +36,20 @@ def run_pipeline(config: Config, overrides: list[str]) -> dict[str, Any]:
     for position, name in enumerate(config.pipeline, start=1):
         print(f"[{position}/{len(config.pipeline)}] {name}", flush=True)
         metrics |= run_stage(config, name, overrides)
+    if "finetune" in config.pipeline:
+        print(f"\nNext, with the same settings:\n{next_commands(overrides)}", flush=True)
     return metrics
+
+
+def next_commands(overrides: list[str]) -> str:
+    """What a user may want to try after the whole line."""
+    kept = [override for override in overrides if not override.startswith(("stage=", "pipeline=", "chat."))]
+    ways = {
+        "talk with the model": ["stage=chat", "chat.report=sample"],
+        "measure the base model by the same line": ["tuning=none", "pipeline=[finetune,predict,evaluate]"],
+        "sweep": ["-m", "pipeline=[finetune,predict,evaluate]", "training.learning_rate=5e-4,1e-3"],
+    }
+    return "\n".join(f"  {shlex.join([*program(), *kept, *more]):<90}  # {what}" for what, more in ways.items())
 
 
 def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]:
@@ -127,8 +140,13 @@ def headline(metrics: dict[str, Any]) -> str:
 
 def command_line() -> str:
     """What the user typed, to be typed again."""
-    program = sys.argv[0]
-    return shlex.join((["python", program] if program.endswith(".py") else [Path(program).name]) + sys.argv[1:])
+    return shlex.join([*program(), *sys.argv[1:]])
+
+
+def program() -> list[str]:
+    """How radgpt was called: as a script or as the installed command."""
+    name = sys.argv[0]
+    return ["python", name] if name.endswith(".py") else [Path(name).name]
 
 
 def make_folder(directory: Path) -> None:

@@ -228,7 +228,9 @@ def prepare_base(model: Model, cache: Path) -> str:
     if local.is_dir():
         return str(local)
     if model.name_or_path.startswith(("/", "./", "../", "~")):
-        raise UserError(f"model.name_or_path={model.name_or_path} does not exist; give a folder with weights, or a model id of huggingface.co")
+        raise UserError(
+            f"model.name_or_path={model.name_or_path} does not exist; give a folder with weights, or a model id of huggingface.co"
+        )
     from transformers import AutoConfig
 
     quieten()
@@ -251,13 +253,17 @@ def explained(model: Model) -> Iterator[None]:
     except OSError as error:
         causes = list(chain(error))
         if any(isinstance(cause, GatedRepoError) for cause in causes) or "gated repo" in str(error):
-            raise UserError(f"{setting} is gated: request access at {page}, then put the token of that account into {model.token_env}") from None
+            raise UserError(
+                f"{setting} is gated: request access at {page}, then put the token of that account into {model.token_env}"
+            ) from None
         if any(isinstance(cause, RevisionNotFoundError) for cause in causes):
             raise UserError(f"model.revision={model.revision} is no branch, tag or commit of {page}") from None
         if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
             raise UserError(f"{setting} is neither a folder nor a model that huggingface.co shows you; check the name; {access}") from None
         if any(isinstance(cause, LocalEntryNotFoundError | ConnectionError | TimeoutError) for cause in causes) or "connect" in str(error):
-            raise UserError(f"{setting} is not on this machine and huggingface.co cannot be reached; give a folder with its weights; {access}") from None
+            raise UserError(
+                f"{setting} is not on this machine and huggingface.co cannot be reached; give a folder with its weights; {access}"
+            ) from None
         raise UserError(f"{setting} cannot be loaded: {str(error).strip().splitlines()[0]}; {access}") from None
 
 

@@ -94,8 +94,13 @@ def track(config: Config, stage: str, run_id: str, directory: Path, lineage: Map
         run.finish(exit_code=1)
         raise
     run.finish(exit_code=0)
-    if mode is WandbMode.offline:
-        print(f"{stage}: W&B log kept offline; to upload it: wandb sync {Path(run.dir).parent}", flush=True)
+
+
+def sync_line(config: Config) -> str | None:
+    """The command that uploads the logs of an experiment that were kept offline; None where there are none to upload."""
+    if resolve_mode(config.wandb.mode) is not WandbMode.offline:
+        return None
+    return f"wandb sync {Path(config.outputs) / config.name}/*/*/wandb/offline-run-*"
 
 
 def shown_config(config: Config, lineage: Mapping[str, Any]) -> dict[str, Any]:

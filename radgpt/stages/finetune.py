@@ -57,9 +57,7 @@ def write_untrained(run: Run, dataset: Path, model: Model, seed: int) -> None:
         Origin.of(model, Method.none).write(folder)
 
 
-def fine_tune(
-    run: Run, dataset: Path, model: Model, tuning: Tuning, training: Training, deepspeed: DeepSpeed, seed: int
-) -> None:
+def fine_tune(run: Run, dataset: Path, model: Model, tuning: Tuning, training: Training, deepspeed: DeepSpeed, seed: int) -> None:
     """Prepare on rank 0, train on all ranks, write the artifact."""
     from transformers import set_seed
 

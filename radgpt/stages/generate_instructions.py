@@ -20,6 +20,8 @@ WRITES = {"raw_instructions": "raw_instructions.jsonl"}
 def run(run: Run, reports: Path, instructions: Instructions, prompt: InstructionPrompt, teacher: Teacher, data: Data, seed: int) -> None:
     """Write one Generation for each instruction asked for, in the order of the reports.
 
+    Reports flagged `no_narrative` are skipped and counted: there is nothing in them to ask about.
+
     Examples of a prompt are drawn from the seeds and from what was accepted in earlier epochs of `instructions.pool_epoch` reports,
     never from the epoch under way: wherever a run is cut off, the next one sends the same prompts and finds their replies in
     the journal.
@@ -27,11 +29,14 @@ def run(run: Run, reports: Path, instructions: Instructions, prompt: Instruction
     tests = instruction_tests(instructions)
     pool = Pool(prompt.seeds)
     bill = Bill()
+    skipped = 0
     rows = read_records(reports, Report)
     with open_teacher(teacher, data.governance, seed, run.directory / "journal.jsonl") as ask, run.write("raw_instructions") as write:
         while epoch := list(itertools.islice(rows, instructions.pool_epoch)):
+            told = [report for report in epoch if "no_narrative" not in report.flags]
+            skipped += len(epoch) - len(told)
             accepted = []
-            for request, generation in generations(ask, _requests(epoch, pool, instructions, prompt, seed), prompt.version):
+            for request, generation in generations(ask, _requests(told, pool, instructions, prompt, seed), prompt.version):
                 write(generation)
                 bill.add(generation)
                 if generation.outcome == "ok":
@@ -40,13 +45,13 @@ def run(run: Run, reports: Path, instructions: Instructions, prompt: Instruction
                         accepted.append(draft)
             for draft in accepted:
                 pool.add(draft.task, draft.text)
-    run.summarise(**bill.metrics())
+    run.summarise(skipped_no_narrative=skipped, **bill.metrics())
 
 
-def _requests(epoch: Sequence[Report], pool: Pool, instructions: Instructions, prompt: InstructionPrompt, seed: int) -> Iterator[Request]:
-    """The requests of an epoch; the pool must not grow meanwhile."""
+def _requests(reports: Sequence[Report], pool: Pool, instructions: Instructions, prompt: InstructionPrompt, seed: int) -> Iterator[Request]:
+    """The requests about the reports of an epoch; the pool must not grow meanwhile."""
     questions = {task: pool.questions(task) for task, weight in instructions.task_weights.items() if weight}
-    for report in epoch:
+    for report in reports:
         for number, task in enumerate(draw_tasks(instructions, report.report_id, seed)):
             generation_id = f"{report.report_id}/{number}"
             examples = draw_examples(questions[task], prompt, task, generation_id, seed)

@@ -161,6 +161,7 @@ def expansion(abbreviation: str) -> str | None:
 
 
 TOKEN = re.compile(r"(?<![\w/])(?:[A-Za-z]/[A-Za-z]?|[A-Za-z][A-Za-z0-9]+)(?![\w/])|(?<=\d)(?:cm|mm|yo)(?!\w)")
+"""A word that may be an abbreviation."""
 
 
 def abbreviations_in(text: str) -> list[str]:

@@ -123,6 +123,7 @@ class _Rewriting:
 
 
 def _rewritten(sentence: str) -> _Rewriting:
+    sentence = re.sub("[⟦⟧⟪⟫]", "", sentence)
     draft = _Rewriting(sentence.capitalize() if sentence == sentence.upper() else sentence)
     _mark_places(draft)
     for noun, pattern in _noun_patterns():
@@ -164,7 +165,7 @@ def _noun_patterns() -> list[tuple[PlainNoun, re.Pattern[str]]]:
         (
             noun,
             compiled(
-                rf"(?P<article>(?:(?:an? )?area of|areas of|an?|the|both) )?(?P<modifiers>(?:{modifier},? )*)(?P<head>{noun.pattern})"
+                rf"(?P<article>(?:(?:an? )?area of|areas of|an?|the|both) )?(?P<modifiers>(?:{modifier},? ){{0,8}})(?P<head>{noun.pattern})"
             ),
         )
         for noun in PLAIN_NOUNS

@@ -69,7 +69,8 @@ _ASKS_COMPARISON = compiled(
 _ASKS_IMPRESSION = compiled(r"impression|conclu\w+|overall|diagnosis|main (?:result|message|finding)")
 _ASKS_DEVICE = compiled(r"devices?|hardware|lines|tubes|implants?|instrumentation|catheters")
 _ASKS_CHANGE = compiled(
-    r"(?<!degenerative )chang\w+|compare with before|interval|progress\w*|improv\w+|worse\w*|since (?:the )?(?:last|earlier|prior|previous)|new since"
+    r"(?<!degenerative )chang\w+|compare with before|interval|progress\w*|improv\w+|worse\w*|since (?:the )?(?:last|earlier"
+    r"|prior|previous)|new since"
 )
 _ASKS_ADVICE = compiled(r"recommend\w*|follow-?up|advised?|next steps?|further steps|suggested")
 

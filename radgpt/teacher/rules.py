@@ -7,7 +7,7 @@ from radgpt.instructions.draws import generator
 from radgpt.records import Report
 from radgpt.teacher import questions
 from radgpt.teacher.ask import Reply, Request
-from radgpt.teacher.lexicon import ABNORMAL, FINDINGS, abbreviations_in, expansion
+from radgpt.teacher.lexicon import ABNORMAL, FINDINGS, TOKEN, abbreviations_in, expansion
 from radgpt.teacher.plain_language import explainable, plain_language
 from radgpt.teacher.questions import quoted
 from radgpt.teacher.reading import REMOVED, body, clinical, read_finding, sentences, status_at
@@ -117,9 +117,7 @@ def _abbreviations_to_ask(report: Report) -> list[tuple[float, list[str]]]:
 
 def _expand(instruction: str, report: Report) -> str:
     asked = abbreviations_in(instruction)
-    used = [
-        abbreviation for abbreviation in asked if re.search(rf"(?<!\w){re.escape(abbreviation)}(?!\w)|(?<=\d){abbreviation}\b", report.text)
-    ]
+    used = [abbreviation for abbreviation in asked if abbreviation in TOKEN.findall(report.text)]
     if not asked:
         return "The report does not say what it stands for."
     abbreviation = (used or asked)[0]

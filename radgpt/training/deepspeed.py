@@ -20,10 +20,14 @@ def refuse_unusable(settings: DeepSpeed, world_size: int) -> None:
         raise UserError("deepspeed.enabled=true needs DeepSpeed: pip install 'radgpt[deepspeed]'")
     if world_size > 1 and not torch.cuda.is_available():
         # accelerate takes DeepSpeed's ranks for one process there and would give each the same batches.
-        raise UserError(f"deepspeed.enabled=true cannot split training over {world_size} processes on CPUs; choose deepspeed=none or launch=single")
+        raise UserError(
+            f"deepspeed.enabled=true cannot split training over {world_size} processes on CPUs; choose deepspeed=none or launch=single"
+        )
     zero = settings.zero_optimization
     if zero.get("stage") == 3 and not zero.get("stage3_gather_16bit_weights_on_model_save", True):
-        raise UserError("deepspeed.zero_optimization.stage3_gather_16bit_weights_on_model_save=false would leave no checkpoint to load; set it to true")
+        raise UserError(
+            "deepspeed.zero_optimization.stage3_gather_16bit_weights_on_model_save=false would leave no checkpoint to load; set it to true"
+        )
 
 
 def deepspeed_json(settings: DeepSpeed) -> dict[str, Any] | None:

@@ -67,7 +67,9 @@ def read_tokens(folder: Path) -> Tokens:
 
     # An empty split leaves no record batch to read.
     splits = {split: datasets.Dataset.from_file(str(folder / f"{split}.arrow")) for split in ("train", "validation")}
-    return Tokens(splits["train"], splits["validation"] if len(splits["validation"]) else None, json.loads((folder / "dropped.json").read_text()))
+    return Tokens(
+        splits["train"], splits["validation"] if len(splits["validation"]) else None, json.loads((folder / "dropped.json").read_text())
+    )
 
 
 def drawn(path: Path, limit: int | None, seed: int) -> Iterator[Pair]:

@@ -11,7 +11,9 @@ from radgpt.errors import UserError
 from radgpt.instructions.prompts import answer_messages, chat_messages, digest, fill, instruction_messages
 from radgpt.records import TASKS
 
-INSTRUCTION = InstructionPrompt(version="v", system="Ask.", templates={"summarisation": "R: {report}\nE:\n{examples}"}, seeds={}, examples=2)
+INSTRUCTION = InstructionPrompt(
+    version="v", system="Ask.", templates={"summarisation": "R: {report}\nE:\n{examples}"}, seeds={}, examples=2
+)
 CONF = Path(__file__).parents[2] / "conf" / "prompt" / "default.yaml"
 
 

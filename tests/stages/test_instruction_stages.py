@@ -27,7 +27,13 @@ INSTRUCTION_PROMPT = InstructionPrompt(
 ANSWER_PROMPT = AnswerPrompt(version="a1", system="Answer.", templates=dict.fromkeys(TASKS, "{report}\n{instruction}"))
 CHAT_PROMPT = ChatPrompt(system="You read reports.", first_turn="{report}\n\n{instruction}")
 DATA = Data(source=Source.synthetic, governance=Governance.synthetic)
-FINDINGS = ("Small left pleural effusion.", "No pneumothorax or effusion.", "Mild cardiomegaly.", "The lungs are clear.", "Right rib fracture.")
+FINDINGS = (
+    "Small left pleural effusion.",
+    "No pneumothorax or effusion.",
+    "Mild cardiomegaly.",
+    "The lungs are clear.",
+    "Right rib fracture.",
+)
 
 
 def write_reports(path: Path, count: int = 24, patients: int = 12, split: str | None = None) -> Path:
@@ -252,3 +258,13 @@ def test_hostile_reports_pass_through_unchanged(tmp_path: Path) -> None:
     pairs = pairs_of(whole_line(tmp_path, reports)["dataset"])
     assert all(pair.messages[1]["content"].startswith(text) for split in SPLITS for pair in pairs[split])
     assert json.loads(json.dumps(pairs["train"][0].messages)) == pairs["train"][0].messages
+
+
+def test_reports_without_a_narrative_are_skipped_and_counted(tmp_path: Path) -> None:
+    reports = tmp_path / "reports.jsonl"
+    with write_records(reports) as write:
+        write(Report("r0", "p0", "HISTORY: Fall.", {"history": "Fall."}, flags=["no_narrative"]))
+        write(Report("r1", "p1", "FINDINGS: No effusion.", {"findings": "No effusion."}))
+    run = write_instructions(tmp_path / "1", reports)
+    assert {row.report_id for row in generations(run)} == {"r1"}
+    assert (run.summary["skipped_no_narrative"], run.summary["asked"]) == (1, 2)

@@ -99,7 +99,10 @@ def test_abbreviations_are_expanded_in_the_sense_of_the_report() -> None:
 def test_summaries_name_reason_result_and_abnormal_findings() -> None:
     result = "Small left pleural effusion. Possible right basilar pneumonia. CT is recommended."
     assert answer("Summarise this report briefly.", "summarisation") == result
-    assert answer("Summarise the reason for the study and its result.", "summarisation") == f"Reason: Fever and SOB, s/p CABG. Result: {result}"
+    assert (
+        answer("Summarise the reason for the study and its result.", "summarisation")
+        == f"Reason: Fever and SOB, s/p CABG. Result: {result}"
+    )
     assert answer("List the abnormal findings.", "summarisation") == "Small left pleural effusion. Possible pneumonia at the right base."
     normal = report(findings="The heart is not enlarged. No edema. Lungs are clear.")
     assert answer("List the abnormal findings.", "summarisation", normal) == "The report describes no abnormal findings."
@@ -115,7 +118,10 @@ def test_a_long_impression_is_cut_to_its_abnormal_sentences() -> None:
     [
         ("Small left pleural effusion.", "The image shows a small amount of fluid around the left lung."),
         ("No acute cardiopulmonary abnormality.", "The image shows no new heart or lung problem."),
-        ("There is no pneumothorax or pleural effusion identified.", "The image shows no trapped air around the lungs or fluid around the lungs."),
+        (
+            "There is no pneumothorax or pleural effusion identified.",
+            "The image shows no trapped air around the lungs or fluid around the lungs.",
+        ),
         ("New 15 mm right apical pneumothorax.", "The image shows a 15 mm pocket of new trapped air around the top of the right lung."),
         ("Heart size within normal limits.", "The heart size is normal."),
         ("The cardiomediastinal silhouette is unremarkable.", "The outline of the heart and middle of the chest is normal."),
@@ -124,7 +130,9 @@ def test_a_long_impression_is_cut_to_its_abnormal_sentences() -> None:
     ],
 )
 def test_plain_language_keeps_denials_sides_and_sizes(sentence: str, plain: str | None) -> None:
-    expected = plain or "The image shows an unchanged calcium-hardened small scar from an old infection in the lower part of the right lung."
+    expected = (
+        plain or "The image shows an unchanged calcium-hardened small scar from an old infection in the lower part of the right lung."
+    )
     assert plain_language(sentence) == expected
 
 
@@ -173,7 +181,9 @@ def test_every_question_that_is_asked_is_understood() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("about", [report(), report(findings="XXXX. ___."), report(findings="\u0000 {0.__class__} {report} ((((", impression="?")])
+@pytest.mark.parametrize(
+    "about", [report(), report(findings="XXXX. ___."), report(findings="\u0000 {0.__class__} {report} ((((", impression="?")]
+)
 def test_a_report_that_says_nothing_gives_empty_or_harmless_replies(task: str, about: Report) -> None:
     got = rules.reply(Request("r/0", "instruction", task, [], about), 0)
     assert (got.outcome == "empty") == (got.text == "")
@@ -184,6 +194,11 @@ def test_a_report_that_says_nothing_gives_empty_or_harmless_replies(task: str, a
 def test_a_report_without_sections_is_read_as_a_whole() -> None:
     bare = Report("r", "p", "Portable chest. Small left effusion. No pneumothorax.", {})
     assert answer("Is there a pleural effusion?", about=bare).startswith("Yes, small, on the left.")
+
+
+def test_text_that_looks_like_the_rewriters_marks_is_harmless() -> None:
+    assert plain_language("⟦7⟧ No effusion ⟪9⟫ seen.") == "The image shows 7 No fluid around the lungs 9 seen."
+    assert plain_language("small " * 3000 + "effusion.").endswith("a small amount of fluid around the lungs.")
 
 
 def test_the_lexicon_is_as_large_as_promised_and_compiles() -> None:
