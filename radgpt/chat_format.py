@@ -107,7 +107,7 @@ def takes_system(tokenizer: "PreTrainedTokenizerBase", template: str) -> bool:
         asked_again = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     except TemplateError:
         return False
-    return "Qxa." in asked and answered.startswith(asked) and asked_again.startswith(answered)  # type: ignore[operator, arg-type, union-attr]
+    return "Qxa." in asked and answered.startswith(asked) and asked_again.startswith(answered)  # type: ignore[arg-type, union-attr]
 
 
 def render(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], answer_next: bool = False) -> list[int]:

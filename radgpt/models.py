@@ -101,7 +101,7 @@ def load_trained(checkpoint: Path, model: Model, cache: Path) -> "tuple[PreTrain
         network = add_adapter(network, checkpoint, merge=dtype is torch.float32)
     tokenizer = load_tokenizer(model, base if origin.method == Method.none.name else str(checkpoint))
     network.to(device)  # type: ignore[arg-type]
-    return network.eval(), tokenizer
+    return network.eval(), tokenizer  # type: ignore[no-untyped-call]
 
 
 def refuse_other_base(origin: Origin, model: Model, checkpoint: Path) -> None:
@@ -122,7 +122,7 @@ def add_adapter(network: "PreTrainedModel", checkpoint: Path, merge: bool) -> "P
     from peft import PeftModel
 
     adapted: Any = PeftModel.from_pretrained(network, str(checkpoint))
-    return adapted.merge_and_unload() if merge else adapted  # type: ignore[no-any-return]
+    return adapted.merge_and_unload() if merge else adapted
 
 
 def best_device() -> "torch.device":
@@ -133,26 +133,26 @@ def best_device() -> "torch.device":
 
 
 def number_format(model: Model) -> "torch.dtype":
-    """`model.dtype`; `auto` is bfloat16 on GPUs that compute in it, else float32 (CPUs mostly emulate bfloat16, at a third of the speed)."""
+    """`model.dtype`; `auto` is bfloat16 on GPUs that compute in it, else float32: most CPUs emulate bfloat16, at a third of the speed."""
     import torch
 
     if model.dtype is not Dtype.auto:
-        return getattr(torch, model.dtype.name)  # type: ignore[no-any-return]
+        return getattr(torch, model.dtype.name)
     return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
 
 
 def quieten() -> None:
     """Keep transformers and the hub's client from the console, but for errors and the progress of downloads."""
     import torch
-    from huggingface_hub.utils import enable_progress_bars
     from huggingface_hub.utils import logging as hub_logging
+    from huggingface_hub.utils.tqdm import enable_progress_bars
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     # Silences the loading of weights, and downloads with it: those can take an hour and are shown.
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     enable_progress_bars()
-    hub_logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.getLogger("accelerate").setLevel("ERROR")
     # Libraries tell each other what their next versions rename.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|torch")

@@ -320,7 +320,7 @@ class PlainNoun:
 
 
 PLAIN_NOUNS: tuple[PlainNoun, ...] = (
-    PlainNoun(r"pleural effusions?|pleural fluid|effusions?", "fluid around {lung}", "amount"),
+    PlainNoun(r"(?:pleural |pulmonary )?effusions?|pleural fluid", "fluid around {lung}", "amount"),
     PlainNoun(r"pneumothora(?:x|ces)", "trapped air around {lung}", "amount"),
     PlainNoun(r"(?:air ?space|alveolar|lung|pulmonary)? ?consolidations?", "filled-in area in {lung}", plural="filled-in areas in {lung}"),
     PlainNoun(
@@ -347,6 +347,7 @@ PLAIN_NOUNS: tuple[PlainNoun, ...] = (
     PlainNoun(r"atelecta(?:sis|ses|tic changes?)", "partly collapsed lung tissue", "mass"),
     PlainNoun(r"(?:lung |pulmonary )?nodules?", "small round spot", plural="small round spots"),
     PlainNoun(r"(?:lung |pulmonary )?mass(?:es)?(?! effect)", "lump", plural="lumps"),
+    PlainNoun(r"(?:lung |pulmonary )?lesions?", "abnormal spot", plural="abnormal spots"),
     PlainNoun(r"granulomas?|granulomata", "small scar from an old infection", plural="small scars from an old infection"),
     PlainNoun(r"granulomatous (?:disease|infection|exposure|process|changes?)", "old infection that left small scars"),
     PlainNoun(r"(?:pulmonary )?(?:emphysema|emphysematous changes?)", "damaged, over-stretched air sacs", "mass"),
@@ -454,8 +455,6 @@ PLAIN_PHRASES: tuple[tuple[str, str], ...] = (
     (r"patchy", "blotchy"),
     (r"streaky|linear|bandlike|band-like|platelike|plate-like", "line-shaped"),
     (r"atherosclerotic", "hardened"),
-    (r"lesion", "abnormal spot"),
-    (r"lesions", "abnormal spots"),
     (r"blunting", "rounding off"),
     (r"blunted", "rounded off"),
     (r"elevation", "raised position"),

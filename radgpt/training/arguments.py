@@ -119,8 +119,8 @@ def refuse_too_long(training: Training, model: Model, base: str) -> None:
         positions = getattr(AutoConfig.from_pretrained(base, **hub_options(model, base)), "max_position_embeddings", None)
     if positions is not None and training.model_max_length > positions:
         raise UserError(
-            f"training.model_max_length={training.model_max_length} exceeds the {positions} positions of model.name_or_path={model.name_or_path}; "
-            f"set training.model_max_length={positions}"
+            f"training.model_max_length={training.model_max_length} exceeds the {positions} positions of "
+            f"model.name_or_path={model.name_or_path}; set training.model_max_length={positions}"
         )
 
 
@@ -130,6 +130,7 @@ def prepare_for_tuning(network: "PreTrainedModel", tuning: Tuning, training: Tra
     Raises:
         UserError: the model has no modules of the names in `tuning.target_modules`.
     """
+    tuned: Any = network
     if tuning.method is Method.lora:
         from peft import LoraConfig, get_peft_model
 
@@ -144,7 +145,7 @@ def prepare_for_tuning(network: "PreTrainedModel", tuning: Tuning, training: Tra
             task_type="CAUSAL_LM",
         )
         try:
-            network = get_peft_model(network, adapter)
+            tuned = get_peft_model(network, adapter)
         except ValueError as error:
             raise UserError(
                 f"tuning.target_modules={tuning.target_modules}: {str(error).splitlines()[0]}; give names of the model's linear "
@@ -152,5 +153,5 @@ def prepare_for_tuning(network: "PreTrainedModel", tuning: Tuning, training: Tra
             ) from None
     if training.gradient_checkpointing:
         # Recomputed blocks pass gradients on only if their input asks for some, and a frozen embedding's output does not.
-        network.enable_input_require_grads()
-    return network
+        tuned.enable_input_require_grads()
+    return tuned

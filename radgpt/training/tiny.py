@@ -44,7 +44,9 @@ def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path) -> No
         vocab_size=model.tiny_vocab_size, special_tokens=[PAD, START, END], initial_alphabet=alphabet, show_progress=False
     )
     bpe.train_from_iterator(texts, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=PAD, eos_token=END, additional_special_tokens=[START])
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=bpe, pad_token=PAD, eos_token=END, additional_special_tokens=[START]
+    )
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.model_max_length = POSITIONS
     tokenizer.save_pretrained(folder)

@@ -36,7 +36,7 @@ class Outcome:
 
 
 def build_trainer(model: Any, arguments: "TrainingArguments", tokens: Tokens, pad_token_id: int, watchers: Sequence[Any]) -> Any:
-    """A Trainer with an exact validation loss that pads little: within the examples of one optimizer step, micro-batches hold examples of similar length.
+    """A Trainer with an exact validation loss that pads little: micro-batches of one optimizer step hold examples of similar length.
 
     Which examples share an optimizer step stays random, and the loss is a mean over all answer tokens of the step, whatever the
     micro-batches: the sampler (transformers' BatchRebalanceSampler) saves time and changes no gradient. It draws the order from
@@ -176,5 +176,5 @@ def clear_traces() -> None:
     from accelerate.state import AcceleratorState
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
-    unset_hf_deepspeed_config()
+    unset_hf_deepspeed_config()  # type: ignore[no-untyped-call]
     AcceleratorState._reset_state(reset_partial_state=True)

@@ -5,7 +5,7 @@ from radgpt.config import Model, ModelSource
 from radgpt.models import load_tokenizer
 from radgpt.training.tiny import make_tiny
 
-MODEL = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=16, tiny_layers=1, tiny_vocab_size=300)
+MODEL = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=16, tiny_layers=1, tiny_vocab_size=280)
 TEXTS = ["No pleural effusion.", "No pneumothorax or effusion.", "Heart size is normal."]
 
 
@@ -18,5 +18,5 @@ def test_same_texts_and_seed_give_the_same_bytes(tmp_path):
 def test_the_tokenizer_spells_what_it_never_saw(tmp_path):
     make_tiny(MODEL, TEXTS, 0, tmp_path)
     tokenizer = load_tokenizer(MODEL, str(tmp_path))
-    assert len(tokenizer) == 300
+    assert len(tokenizer) == 280
     assert tokenizer.decode(tokenizer("Größe: 3 µm → ✓").input_ids) == "Größe: 3 µm → ✓"

@@ -1,0 +1,232 @@
+"""What the stage leaves, that a killed run ends in the same bytes, and that every engine trains the same."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pairs_dataset import write_dataset
+
+from radgpt.artifacts import digest
+from radgpt.config import DeepSpeed, Method, Model, ModelSource, Training, Tuning
+from radgpt.errors import UserError
+from radgpt.models import load_trained
+from radgpt.run import Run
+from radgpt.stages import finetune
+
+MODEL = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=32, tiny_layers=1, tiny_vocab_size=320)
+LORA = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1)
+FULL = Tuning(method=Method.full)
+TRAINING = Training(
+    model_max_length=256,
+    num_train_epochs=2,
+    per_device_train_batch_size=2,
+    gradient_accumulation_steps=4,
+    learning_rate=1e-2,
+    gradient_checkpointing=False,
+    save_strategy="steps",
+    save_steps=1,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("data") / "dataset")
+
+
+def tuned(folder, dataset, tuning=LORA, training=TRAINING, deepspeed=None, model=MODEL):
+    folder.mkdir(exist_ok=True)
+    run = Run(directory=folder, writes=finetune.WRITES, cache=folder / "cache")
+    finetune.run(run, dataset, model, tuning, training, deepspeed or DeepSpeed(), 0)
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, dataset):
+    """An uninterrupted LoRA run."""
+    return tuned(tmp_path_factory.mktemp("whole") / "run", dataset)
+
+
+def test_what_it_leaves(whole):
+    checkpoint = whole.path("checkpoint")
+    names = {path.relative_to(checkpoint).as_posix() for path in checkpoint.rglob("*") if path.is_file()}
+    assert {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "chat_template.jinja",
+        "tokenizer.json",
+        "radgpt.json",
+        "base/model.safetensors",
+    } <= names
+    assert "model.safetensors" not in names
+    assert [path.name for path in whole.directory.iterdir()] == ["checkpoint"]
+    adapter = json.loads((checkpoint / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == "base"
+    assert adapter["target_modules"] == ["q_proj", "v_proj"]
+    assert whole.summary["steps"] == 6
+    assert whole.summary["trainable_parameters"] == 2 * 4 * (32 + 32)
+    assert whole.summary["eval_loss"] < whole.summary["eval_loss_before"]
+    assert whole.summary["dropped_too_long"] == 0
+    assert (whole.summary["engine"], whole.summary["tokens_per_second"] > 0) == ("single", True)
+
+
+def test_the_same_settings_give_the_same_bytes(whole, dataset, tmp_path):
+    again = tuned(tmp_path / "run", dataset)
+    assert digest(again.path("checkpoint")) == digest(whole.path("checkpoint"))
+
+
+def test_the_seed_matters(whole, dataset, tmp_path):
+    run = Run(directory=tmp_path, writes=finetune.WRITES)
+    finetune.run(run, dataset, MODEL, LORA, TRAINING, DeepSpeed(), 1)
+    adapter = "checkpoint/adapter_model.safetensors"
+    assert (tmp_path / adapter).read_bytes() != (whole.directory / adapter).read_bytes()
+
+
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+from test_finetune import FULL, LORA, tuned
+from radgpt.training import checkpoints
+
+seal = checkpoints.seal
+
+def die(checkpoint, world_size):
+    if checkpoint.name == sys.argv[4]:
+        # The checkpoint's files are there, its mark is not: as torn as it can look.
+        os.kill(os.getpid(), signal.SIGKILL)
+    seal(checkpoint, world_size)
+
+checkpoints.seal = die
+tuned(Path(sys.argv[1]), Path(sys.argv[2]), {"lora": LORA, "full": FULL}[sys.argv[3]])
+"""
+
+
+def killed(folder, dataset, method, at):
+    """Run the stage in a process of its own that is killed -9 while it writes a checkpoint."""
+    tests = Path(__file__).parent
+    path = os.pathsep.join(map(str, (tests, tests.parent, tests.parent.parent)))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, str(folder), str(dataset), method, at],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+
+
+@pytest.mark.parametrize("at", ["checkpoint-1", "checkpoint-5"])
+def test_a_killed_run_ends_in_the_same_bytes(whole, dataset, tmp_path, capsys, at):
+    killed(tmp_path / "run", dataset, "lora", at)
+    assert not (tmp_path / "run" / "checkpoint").exists()
+    again = tuned(tmp_path / "run", dataset)
+    told = capsys.readouterr().out
+    assert f"{at} is torn" in told
+    assert ("goes on from checkpoint-4" in told) == (at == "checkpoint-5")
+    assert digest(again.path("checkpoint")) == digest(whole.path("checkpoint"))
+    for metric in ("train_loss", "eval_loss", "eval_loss_before"):
+        assert again.summary[metric] == pytest.approx(whole.summary[metric], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_killed_full_run_ends_in_the_same_bytes(dataset, tmp_path):
+    straight = tuned(tmp_path / "straight", dataset, FULL)
+    killed(tmp_path / "run", dataset, "full", "checkpoint-4")
+    again = tuned(tmp_path / "run", dataset, FULL)
+    assert digest(again.path("checkpoint")) == digest(straight.path("checkpoint"))
+
+
+def test_full_weights_stand_alone(dataset, tmp_path):
+    run = tuned(tmp_path / "run", dataset, FULL)
+    names = {path.name for path in run.path("checkpoint").iterdir()}
+    assert "model.safetensors" in names
+    assert not names & {"base", "adapter_model.safetensors", "training_args.bin"}
+    network, _ = load_trained(run.path("checkpoint"), MODEL, tmp_path)
+    assert network.config.use_cache
+    assert not network.training
+
+
+def test_gradient_checkpointing_trains_the_same(whole, dataset, tmp_path):
+    training = Training(**{**vars(TRAINING), "gradient_checkpointing": True})
+    run = tuned(tmp_path / "run", dataset, training=training)
+    assert run.summary["train_loss"] == pytest.approx(whole.summary["train_loss"], rel=1e-4)
+
+
+def test_none_leaves_a_record_of_the_base(dataset, tmp_path):
+    run = tuned(tmp_path / "run", dataset, Tuning(method=Method.none))
+    assert run.summary == {"steps": 0, "trainable_parameters": 0}
+    network, tokenizer = load_trained(run.path("checkpoint"), MODEL, tmp_path)
+    assert network.get_input_embeddings().num_embeddings == len(tokenizer)
+
+
+def test_examples_longer_than_the_model_are_refused(dataset, tmp_path):
+    with pytest.raises(UserError, match=r"training\.model_max_length=9000 exceeds the 8192 positions"):
+        tuned(tmp_path / "run", dataset, training=Training(model_max_length=9000))
+
+
+def test_no_validation_pairs(dataset, tmp_path):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "train.jsonl").write_text((dataset / "train.jsonl").read_text())
+    (tmp_path / "dataset" / "validation.jsonl").write_text("")
+    run = tuned(tmp_path / "run", tmp_path / "dataset", training=Training(**{**vars(TRAINING), "max_steps": 1}))
+    assert not {"eval_loss", "eval_loss_before"} & set(run.summary)
+    assert run.summary["steps"] == 1
+
+
+RANK = """
+import sys
+from pathlib import Path
+import os
+from test_finetune import FULL, MODEL, TRAINING, finetune
+from radgpt.config import DeepSpeed
+from radgpt.run import Run
+
+run = Run(directory=Path(sys.argv[1]), writes=finetune.WRITES, rank=int(os.environ["RANK"]), world_size=2)
+finetune.run(run, Path(sys.argv[2]), MODEL, FULL, type(TRAINING)(**{**vars(TRAINING), "gradient_accumulation_steps": 2}), DeepSpeed(), 0)
+print(run.summary["eval_loss_before"], run.summary["eval_loss"], run.summary["engine"])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(dataset, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    tests = Path(__file__).parent
+    path = os.pathsep.join(map(str, (tests, tests.parent, tests.parent.parent)))
+    shared = {"PYTHONPATH": path, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    (tmp_path / "two").mkdir()
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(tmp_path / "two"), str(dataset)],
+            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    told = [rank.communicate(timeout=300)[0].splitlines()[-1].split() for rank in ranks]
+    one = tuned(tmp_path / "one", dataset, FULL)
+    assert [engine for *_, engine in told] == ["ddp", "ddp"]
+    for before, after, _ in told:
+        assert float(before) == pytest.approx(one.summary["eval_loss_before"], rel=1e-5)
+        assert float(after) == pytest.approx(one.summary["eval_loss"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
+@pytest.mark.parametrize("stage", [2, 3])
+@pytest.mark.parametrize("tuning", [LORA, FULL], ids=["lora", "full"])
+def test_deepspeed_trains_as_the_trainer_does(dataset, tmp_path, stage, tuning):
+    plain = tuned(tmp_path / "plain", dataset, tuning)
+    zero = tuned(tmp_path / "zero", dataset, tuning, deepspeed=DeepSpeed(enabled=True, zero_optimization={"stage": stage}))
+    assert zero.summary["engine"] == f"deepspeed-zero{stage}"
+    assert zero.summary["eval_loss"] == pytest.approx(plain.summary["eval_loss"], rel=1e-3)
+    network, _ = load_trained(zero.path("checkpoint"), MODEL, tmp_path)
+    reference, _ = load_trained(plain.path("checkpoint"), MODEL, tmp_path)
+    for one, other in zip(network.parameters(), reference.parameters(), strict=True):
+        assert one.shape == other.shape
+        assert abs(one - other).max() < 5e-3

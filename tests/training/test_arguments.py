@@ -1,0 +1,108 @@
+"""Settings of `training` and `tuning` reach transformers and peft under their own names."""
+
+import pytest
+import torch
+
+from radgpt.config import DeepSpeed, Dtype, Method, Model, Training, Tuning
+from radgpt.errors import UserError
+from radgpt.training.arguments import prepare_for_tuning, training_arguments, weight_format
+
+MODEL = Model(name_or_path="any/model")
+LORA = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1)
+
+
+def arguments(tmp_path, training, **given):
+    return training_arguments(training, DeepSpeed(), MODEL, 3, output=tmp_path, evaluate=True, resumed=False, **given)
+
+
+def network():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2))
+
+
+def test_settings_keep_their_value(tmp_path):
+    training = Training(
+        num_train_epochs=1.5,
+        per_device_train_batch_size=2,
+        gradient_accumulation_steps=3,
+        learning_rate=1e-3,
+        weight_decay=0.1,
+        lr_scheduler_type="linear",
+        max_grad_norm=0.5,
+        save_strategy="steps",
+        save_steps=7,
+        ddp_timeout=11,
+    )
+    made = arguments(tmp_path, training)
+    same = (
+        "num_train_epochs",
+        "per_device_train_batch_size",
+        "gradient_accumulation_steps",
+        "learning_rate",
+        "weight_decay",
+        "lr_scheduler_type",
+        "max_grad_norm",
+        "save_strategy",
+        "save_steps",
+        "ddp_timeout",
+    )
+    assert {name: getattr(made, name) for name in same} == {name: getattr(training, name) for name in same}
+    assert (made.seed, made.data_seed, made.report_to) == (3, 3, [])
+
+
+def test_warm_up_is_a_share_of_the_steps(tmp_path):
+    assert arguments(tmp_path, Training(warmup_ratio=0.03)).get_warmup_steps(200) == 6
+    assert arguments(tmp_path, Training(warmup_ratio=0.0)).get_warmup_steps(200) == 0
+
+
+def test_the_loss_before_the_first_step_is_taken_once(tmp_path):
+    def on_start(evaluate, resumed, **training):
+        return training_arguments(
+            Training(**training), DeepSpeed(), MODEL, 0, output=tmp_path, evaluate=evaluate, resumed=resumed
+        ).eval_on_start
+
+    assert on_start(True, False)
+    assert not on_start(True, True)
+    assert not on_start(False, False)
+    assert not on_start(True, False, eval_strategy="no")
+
+
+@pytest.mark.parametrize(("name", "value"), [("save_strategy", "sometimes"), ("eval_strategy", "best"), ("lr_scheduler_type", "cosin")])
+def test_unknown_values_are_refused(tmp_path, name, value):
+    with pytest.raises(UserError, match=rf"training\.{name}={value} is unknown; choose one of .*"):
+        arguments(tmp_path, Training(**{name: value}))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="tells what happens on a CPU")
+def test_number_formats_on_a_cpu():
+    assert weight_format(MODEL, LORA, DeepSpeed()) is torch.float32
+    assert weight_format(Model(name_or_path="m", dtype=Dtype.bfloat16), Tuning(), DeepSpeed()) is torch.bfloat16
+    with pytest.raises(UserError, match=r"model\.dtype=float16"):
+        weight_format(Model(name_or_path="m", dtype=Dtype.float16), LORA, DeepSpeed())
+
+
+@pytest.mark.parametrize(
+    ("targets", "weights"),
+    [
+        (None, 2 * 4 * (16 + 16)),  # peft's choice for Llama: q_proj and v_proj
+        (["o_proj"], 4 * (16 + 16)),
+        (["all-linear"], 4 * 4 * (16 + 16) + 3 * 4 * (16 + 32)),
+    ],
+)
+def test_adapters_stand_where_they_are_asked_for(targets, weights):
+    tuning = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1, target_modules=targets)
+    tuned = prepare_for_tuning(network(), tuning, Training())
+    assert sum(p.numel() for p in tuned.parameters() if p.requires_grad) == weights
+    adapter = tuned.peft_config["default"]
+    assert (adapter.r, adapter.lora_alpha, adapter.lora_dropout) == (4, 8, 0.1)
+
+
+def test_modules_that_the_model_has_not():
+    with pytest.raises(UserError, match=r"tuning\.target_modules=\['query'\]"):
+        prepare_for_tuning(network(), Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.0, target_modules=["query"]), Training())
+
+
+def test_full_tuning_trains_all_weights():
+    tuned = prepare_for_tuning(network(), Tuning(method=Method.full), Training())
+    assert all(p.requires_grad for p in tuned.parameters())
