@@ -19,7 +19,11 @@ def write_records(path: Path) -> Iterator[Callable[[Any], None]]:
     temporary = path.with_name(f".{path.name}.partial")
     with open(temporary, "w", encoding="utf-8", newline="\n") as file:
         writer = jsonlines.Writer(file)
-        yield lambda record: writer.write(as_row(record))
+
+        def append(record: Any) -> None:
+            writer.write(as_row(record))
+
+        yield append
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

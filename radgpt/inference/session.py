@@ -203,7 +203,7 @@ def streamer_to(tokenizer: Any, write: Callable[[str], None]) -> Any:
     """What `generate` tells each new token: it passes whole words on to `write` and keeps the ids in `new_ids`."""
     from transformers import TextStreamer
 
-    class Words(TextStreamer):  # type: ignore[misc]
+    class Words(TextStreamer):
         """Leaves the prompt and special tokens out, and white space before the first word."""
 
         def __init__(self) -> None:

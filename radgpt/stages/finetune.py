@@ -76,6 +76,8 @@ def fine_tune(run: Run, dataset: Path, model: Model, tuning: Tuning, training: T
         for checkpoint in checkpoints.unusable(work, run.world_size):
             run.say(f"finetune: {checkpoint.name} is torn or of another number of processes; it is deleted")
             checkpoints.discard(checkpoint)
+    if run.world_size == 1 < gpu_count():
+        run.say(f"finetune: one of {gpu_count()} GPUs trains; launch=torchrun uses all of them")
     wait_for_all()
     base = base_of(run, model)
     tokenizer = load_tokenizer(model, base)
@@ -147,6 +149,13 @@ def tidy_adapter_config(file: Path, model: Model) -> None:
     config["base_model_name_or_path"] = TINY_BASE if model.source is ModelSource.tiny else model.name_or_path
     config = {name: sorted(value) if name == "target_modules" and isinstance(value, list) else value for name, value in config.items()}
     file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def gpu_count() -> int:
+    """GPUs that this process sees."""
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def device_name(device: Any) -> str:

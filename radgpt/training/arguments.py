@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radgpt.config import DeepSpeed, Dtype, Method, Model, Training, Tuning
+from radgpt.config import DeepSpeed, Dtype, Method, Model, Training, Tuning, refuse
 from radgpt.errors import UserError
 from radgpt.models import explained, hub_options, number_format
 from radgpt.training.deepspeed import deepspeed_json
@@ -35,7 +35,11 @@ def training_arguments(
     one_of("save_strategy", training.save_strategy, STRATEGIES)
     one_of("eval_strategy", training.eval_strategy, STRATEGIES)
     one_of("lr_scheduler_type", training.lr_scheduler_type, tuple(kind.value for kind in SchedulerType))
+    for name in ("save_steps", "eval_steps", "logging_steps"):
+        value = getattr(training, name)
+        refuse(value is not None and value <= 0, f"training.{name}={value} must be above 0")
     on_gpu = torch.cuda.is_available()
+    many = distributed.is_initialized() and distributed.get_world_size() > 1
     computes_in = number_format(model)
     evaluates = evaluate and training.eval_strategy != "no"
     arguments = TrainingArguments(
@@ -69,7 +73,7 @@ def training_arguments(
         dataloader_num_workers=training.dataloader_num_workers,
         remove_unused_columns=False,
         ddp_timeout=training.ddp_timeout,
-        ddp_backend="gloo" if distributed.is_initialized() and not on_gpu and not deepspeed.enabled else None,
+        ddp_backend="gloo" if many and not on_gpu else None,
         ddp_find_unused_parameters=False,
         # accelerate drops DeepSpeed without a word where `use_cpu` is set.
         use_cpu=not on_gpu and not deepspeed.enabled,
@@ -88,8 +92,7 @@ def training_arguments(
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise UserError unless `training.<name>` has one of the allowed values."""
-    if value not in allowed:
-        raise UserError(f"training.{name}={value} is unknown; choose one of {', '.join(allowed)}")
+    refuse(value not in allowed, f"training.{name}={value} is unknown; choose one of {', '.join(allowed)}")
 
 
 def weight_format(model: Model, tuning: Tuning, deepspeed: DeepSpeed) -> "torch.dtype":
@@ -151,6 +154,8 @@ def prepare_for_tuning(network: "PreTrainedModel", tuning: Tuning, training: Tra
                 f"tuning.target_modules={tuning.target_modules}: {str(error).splitlines()[0]}; give names of the model's linear "
                 "modules, or [all-linear]"
             ) from None
+        # Otherwise each save asks the hub whether the base's vocabulary has changed. The finished checkpoint names its base.
+        tuned.peft_config["default"].base_model_name_or_path = ""
     if training.gradient_checkpointing:
         # Recomputed blocks pass gradients on only if their input asks for some, and a frozen embedding's output does not.
         tuned.enable_input_require_grads()

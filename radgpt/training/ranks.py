@@ -1,5 +1,6 @@
 """Let the processes of one training meet, and leave the environment as it was."""
 
+import atexit
 import os
 import socket
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ def process_group(world_size: int, timeout_seconds: int, always: bool) -> Iterat
 
     before = {name: value for name, value in os.environ.items() if name.startswith(TOUCHED)}
     joins = (world_size > 1 or always) and not distributed.is_initialized()
-    if joins and world_size == 1:
+    if always and world_size == 1:
         alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
         os.environ.update(alone)
     try:
@@ -35,7 +36,11 @@ def process_group(world_size: int, timeout_seconds: int, always: bool) -> Iterat
         yield
     finally:
         if joins and distributed.is_initialized():
-            distributed.destroy_process_group()
+            # DeepSpeed holds on to the first group of a process, and fails in a second training without it.
+            if always:
+                atexit.register(distributed.destroy_process_group)
+            else:
+                distributed.destroy_process_group()
         for name in [name for name in os.environ if name.startswith(TOUCHED)]:
             del os.environ[name]
         os.environ.update(before)

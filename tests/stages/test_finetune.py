@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from pairs_dataset import write_dataset
 
 from radgpt.artifacts import digest
@@ -20,6 +21,8 @@ from radgpt.run import Run
 from radgpt.stages import finetune
 
 MODEL = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=32, tiny_layers=1, tiny_vocab_size=320)
+CONF = Path(__file__).parent.parent.parent / "conf" / "deepspeed"
+
 LORA = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1)
 FULL = Tuning(method=Method.full)
 TRAINING = Training(
@@ -218,12 +221,12 @@ def test_two_processes_train_as_one(dataset, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
-@pytest.mark.parametrize("stage", [2, 3])
+@pytest.mark.parametrize("option", ["zero1", "zero2", "zero3"])
 @pytest.mark.parametrize("tuning", [LORA, FULL], ids=["lora", "full"])
-def test_deepspeed_trains_as_the_trainer_does(dataset, tmp_path, stage, tuning):
+def test_deepspeed_trains_as_the_trainer_does(dataset, tmp_path, option, tuning):
     plain = tuned(tmp_path / "plain", dataset, tuning)
-    zero = tuned(tmp_path / "zero", dataset, tuning, deepspeed=DeepSpeed(enabled=True, zero_optimization={"stage": stage}))
-    assert zero.summary["engine"] == f"deepspeed-zero{stage}"
+    zero = tuned(tmp_path / "zero", dataset, tuning, deepspeed=DeepSpeed(**yaml.safe_load((CONF / f"{option}.yaml").read_text())))
+    assert zero.summary["engine"] == f"deepspeed-{option}"
     assert zero.summary["eval_loss"] == pytest.approx(plain.summary["eval_loss"], rel=1e-3)
     network, _ = load_trained(zero.path("checkpoint"), MODEL, tmp_path)
     reference, _ = load_trained(plain.path("checkpoint"), MODEL, tmp_path)

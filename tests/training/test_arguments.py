@@ -74,6 +74,12 @@ def test_unknown_values_are_refused(tmp_path, name, value):
         arguments(tmp_path, Training(**{name: value}))
 
 
+@pytest.mark.parametrize("name", ["save_steps", "eval_steps", "logging_steps"])
+def test_intervals_of_no_steps_are_refused(tmp_path, name):
+    with pytest.raises(UserError, match=rf"training\.{name}=0 must be above 0"):
+        arguments(tmp_path, Training(**{name: 0}))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="tells what happens on a CPU")
 def test_number_formats_on_a_cpu():
     assert weight_format(MODEL, LORA, DeepSpeed()) is torch.float32
