@@ -89,7 +89,7 @@ class Answerer:
         sampling: dict[str, Any] = {}
         if self.decoding.do_sample:
             sampling = {name: getattr(self.decoding, name) for name in ("temperature", "top_p", "top_k")}
-        return GenerationConfig(
+        return GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=max_new_tokens,
             do_sample=self.decoding.do_sample,
             num_beams=self.decoding.num_beams,

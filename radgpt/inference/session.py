@@ -214,7 +214,7 @@ def streamer_to(tokenizer: Any, write: Callable[[str], None]) -> Any:
         def put(self, value: Any) -> None:
             if not self.next_tokens_are_prompt:
                 self.new_ids += value.flatten().tolist()
-            super().put(value)
+            super().put(value)  # type: ignore[no-untyped-call]
 
         def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
             text = text if self.started else text.lstrip()
