@@ -1,7 +1,6 @@
 """One process or two: the same stage, one manifest, and no process left behind."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -59,8 +58,9 @@ def test_an_interrupt_ends_both_ranks_and_prints_the_line_that_resumes(line: Lin
     assert process.returncode == 130, told
     assert "finetune: interrupted; to resume: python " in told and "launch.processes=2" in told
     assert manifest(newest(outputs))["status"] == "interrupted"
-    left = subprocess.run(["ps", "-o", "pid=", "-g", str(process.pid)], capture_output=True, text=True).stdout.split()
-    assert left == [], [Path(f"/proc/{pid}/cmdline").read_text() for pid in left if os.path.exists(f"/proc/{pid}")]
+    listed = subprocess.run(["ps", "-o", "pid=,stat=", "-g", str(process.pid)], capture_output=True, text=True).stdout
+    # A zombie has ended; only its parent, which may be this machine's init, has not asked how.
+    assert [line for line in listed.splitlines() if line.split()[1][0] != "Z"] == []
 
 
 def test_a_rank_that_raises_ends_the_run_with_its_error(line: Line, radgpt: Callable, tmp_path: Path) -> None:
