@@ -8,20 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jsonlines
-
-from radgpt.records import as_row
+from radgpt.records import as_line
 
 
 @contextmanager
 def write_records(path: Path) -> Iterator[Callable[[Any], None]]:
     """Give a function that appends one record to `path`; the file appears whole, or not at all."""
     temporary = path.with_name(f".{path.name}.partial")
-    with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        writer = jsonlines.Writer(file)
+    with open(temporary, "wb") as file:
 
         def append(record: Any) -> None:
-            writer.write(as_row(record))
+            file.write(as_line(record))
 
         yield append
         file.flush()
@@ -32,9 +29,33 @@ def write_records(path: Path) -> Iterator[Callable[[Any], None]]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole, or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file whole, or not at all; one that can be made again need not be `durable`, which outlives a power cut."""
     temporary = path.with_name(f".{path.name}.partial")
-    with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    with open(temporary, "wb") as file:
+        file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if durable:
+        sync_folder(path.parent)
+
+
+@contextmanager
+def write_joined(path: Path) -> Iterator[Callable[[Path], None]]:
+    """Give a function that appends a file's bytes to `path`, which appears whole, or not at all."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with open(temporary, "wb") as file:
+
+        def append(part: Path) -> None:
+            with open(part, "rb") as source:
+                shutil.copyfileobj(source, file, 1 << 20)
+
+        yield append
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -12,8 +12,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from radgpt import stages
-from radgpt.config import Config
+from radgpt.config import Config, Governance, Source
 from radgpt.errors import UserError
+from radgpt.governance.modes import close_to_others
+from radgpt.governance.redaction import redact_sweep
+from radgpt.governance.telemetry import switch_off_telemetry
 from radgpt.mistakes import explain
 from radgpt.validation import validated
 
@@ -35,6 +38,7 @@ def main() -> None:
     with_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
     # Hydra prints and exits by itself unless told to raise; raising is what lets an error be said in the user's terms.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    switch_off_telemetry()
     register_schema()
     try:
         compose_and_run()
@@ -58,6 +62,8 @@ def compose_and_run() -> None:
 
     def job(cfg: DictConfig) -> float | None:
         try:
+            if HydraConfig.get().mode is RunMode.MULTIRUN:
+                seal_sweep(Path(HydraConfig.get().sweep.dir), cfg.data.governance)
             return run(validated(cfg), list(HydraConfig.get().overrides.task))
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:
@@ -69,6 +75,13 @@ def compose_and_run() -> None:
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
     if failures:
         raise failures[0]
+
+
+def seal_sweep(folder: Path, governance: Governance) -> None:
+    """Let the folder that Hydra made for a sweep before any run began obey the class of its data."""
+    redact_sweep(folder / "multirun.yaml")
+    if governance is Governance.credentialed:
+        close_to_others(folder)
 
 
 def tell_at_once(error: Exception) -> None:
@@ -86,9 +99,10 @@ def run(config: Config, overrides: list[str]) -> float | None:
     from radgpt.tracking import sync_line
 
     refuse_hand_launch()
+    warn_of_open_mimic(config)
     metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
-    if upload := sync_line(config):
-        print(f"W&B logs are kept offline; to upload them: {upload}", flush=True)
+    if hint := sync_line(config):
+        print(hint, flush=True)
     if config.objective is None:
         return None
     if config.objective not in metrics:
@@ -113,6 +127,17 @@ def refuse_hand_launch() -> None:
     """Refuse `torchrun run.py`: each rank would make a run of its own."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise UserError("started as one rank of several; start one process with launch=torchrun launch.processes=N instead")
+
+
+def warn_of_open_mimic(config: Config) -> None:
+    """Say that MIMIC-CXR's reports are credentialed, where the config says otherwise: made-up reports may be laid out like them."""
+    if config.data.source is Source.mimic_cxr and config.data.governance is not Governance.credentialed:
+        typed = config.data.governance.name
+        print(
+            f"radgpt: data=mimic_cxr with data.governance={typed}: right for made-up reports only, MIMIC-CXR's own are credentialed",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def help_text() -> str:

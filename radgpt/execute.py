@@ -17,12 +17,17 @@ import yaml
 
 from radgpt import manifest, stages
 from radgpt.artifacts import digest, write_text
-from radgpt.config import Config, Governance, as_mapping
+from radgpt.config import Config, Governance, Provider, Teacher, as_mapping
 from radgpt.errors import UserError
+from radgpt.governance.endpoints import endpoint_of
+from radgpt.governance.inheritance import inherited, is_stricter, known
+from radgpt.governance.modes import close_one, close_to_others, created_for
+from radgpt.governance.redaction import redacted_config, redacted_words
 from radgpt.keys import key
 from radgpt.launch import Job, launch
 from radgpt.lookup import Lookup, Reads
 from radgpt.manifest import Manifest
+from radgpt.tracking import mode_of
 
 
 def run_pipeline(config: Config, overrides: list[str]) -> dict[str, Any]:
@@ -56,17 +61,26 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
     """Run a stage unless its outcome exists already; give its headline metrics."""
     stage = stages.load(name)
     stage_key = key(config, name)
-    if config.data.governance is Governance.credentialed:
-        # What derives from the reports is for the user alone to read.
-        os.umask(0o077)
-    with alone(Path(config.outputs), stage_key, name):
+    with created_for(config.data.governance), alone(Path(config.outputs), stage_key, name) as made:
         lookup = Lookup(config)
         reads = lookup.reads(name)
         fresh = config.force or not stage.cached
-        if not fresh and (done := lookup.done(name)):
+        done = None if fresh else lookup.done(name)
+        unfinished = None if fresh or done else lookup.unfinished(name)
+        job_config, raised_by = inherited(config, stage, reads, unfinished)
+        governance = job_config.data.governance
+        if raised_by:
+            typed = config.data.governance.name
+            print(f"{name}: treated as {governance.name}, not {typed} (data.governance): {raised_by} is from such a run", flush=True)
+            if governance is Governance.credentialed:
+                for path in made:
+                    close_one(path)
+        if done:
             announce_skip(stage, *done)
+            tighten(*done, governance)
             return done[1].metrics
-        return run_in(None if fresh else lookup.unfinished(name), config, stage, stage_key, reads, overrides)
+        with created_for(governance):
+            return run_in(unfinished, job_config, stage, stage_key, reads, overrides)
 
 
 def announce_skip(stage: stages.Stage, directory: Path, previous: Manifest) -> None:
@@ -76,10 +90,21 @@ def announce_skip(stage: stages.Stage, directory: Path, previous: Manifest) -> N
         print(f"{stage.name}: its code has changed since that run; force=true runs the new code", file=sys.stderr, flush=True)
 
 
+def tighten(directory: Path, previous: Manifest, governance: Governance) -> None:
+    """Let a finished run that stands for one of a stricter class obey that class from now on."""
+    if is_stricter(governance, known(previous.governance)):
+        replace(previous, governance=governance.name).save(directory)
+        if governance is Governance.credentialed:
+            close_to_others(directory)
+
+
 def run_in(
     directory: Path | None, config: Config, stage: stages.Stage, stage_key: str, reads: Reads, overrides: list[str]
 ) -> dict[str, Any]:
     """Run a stage in a folder (None: a new one) and leave the manifest that says how it ended."""
+    mode_of(config)  # refused before a folder is made
+    attestation_sha256 = attestation_of(config, stage)
+    closed = config.data.governance is Governance.credentialed
     if directory is None:
         # A sweep agent names the run of the one stage that it starts; the stages of a pipeline need ids of their own.
         given = os.environ.get("WANDB_RUN_ID") if config.stage == stage.name else None
@@ -89,6 +114,8 @@ def run_in(
         run_id = manifest.load(directory).id
         print(f"{stage.name}: continuing {directory}", flush=True)
     make_folder(directory)
+    if closed:
+        close_to_others(directory)
     record = Manifest(
         id=run_id,
         stage=stage.name,
@@ -96,15 +123,17 @@ def run_in(
         experiment=config.name,
         status="running",
         governance=config.data.governance.name,
-        argv=sys.argv,
+        argv=redacted_words(sys.argv) if closed else sys.argv,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         reads=reads,
         source_sha256=digest(stage.source),
+        attestation_sha256=attestation_sha256,
         git=manifest.git_state(),
         packages=manifest.package_versions(),
     )
-    write_text(directory / ".hydra" / "config.yaml", yaml.safe_dump(as_mapping(config), sort_keys=False, allow_unicode=True))
-    write_text(directory / ".hydra" / "overrides.yaml", yaml.safe_dump(overrides))
+    resolved = redacted_config(as_mapping(config)) if closed else as_mapping(config)
+    write_text(directory / ".hydra" / "config.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+    write_text(directory / ".hydra" / "overrides.yaml", yaml.safe_dump(redacted_words(overrides) if closed else overrides))
     record.save(directory)
     start = time.monotonic()
     job = Job(
@@ -122,8 +151,11 @@ def run_in(
         status = "interrupted" if stopped else f"failed: {type(error).__name__}"
         replace(record, status=status, wall_seconds=round(time.monotonic() - start, 3)).save(directory)
         if stopped and stage.cached:
-            print(f"\n{stage.name}: interrupted; to resume: {command_line()}", file=sys.stderr, flush=True)
+            print(f"\n{stage.name}: interrupted; to resume: {command_line(closed)}", file=sys.stderr, flush=True)
         raise
+    finally:
+        if closed:
+            close_to_others(directory)
     wall_seconds = round(time.monotonic() - start, 3)
     replace(record, status="done", writes=manifest.describe_writes(directory, stage), metrics=metrics, wall_seconds=wall_seconds).save(
         directory
@@ -138,8 +170,17 @@ def headline(metrics: dict[str, Any]) -> str:
     return f" | {shown}" if shown else ""
 
 
-def command_line() -> str:
-    """What the user typed, to be typed again."""
+def attestation_of(config: Config, stage: stages.Stage) -> str | None:
+    """Digest of the attestation that the stage's teacher is reached under; an endpoint is refused here, before a folder is made."""
+    if Teacher not in stage.sections.values() or config.teacher.provider is Provider.rules:
+        return None
+    return endpoint_of(config.teacher, config.data.governance, config.governance.attestation).attestation_sha256
+
+
+def command_line(closed: bool) -> str:
+    """What the user typed, to be typed again; of a credentialed run not what was typed to chat."""
+    if closed and redacted_words(sys.argv) != sys.argv:
+        return "give the same command again"
     return shlex.join([*program(), *sys.argv[1:]])
 
 
@@ -158,12 +199,17 @@ def make_folder(directory: Path) -> None:
 
 
 @contextmanager
-def alone(outputs: Path, stage_key: str, name: str) -> Iterator[None]:
-    """Hold the lock of a key, so that jobs that start together do shared work once; the system frees it when a process dies."""
+def alone(outputs: Path, stage_key: str, name: str) -> Iterator[list[Path]]:
+    """Hold the lock of a key, so that jobs that start together do shared work once; the system frees it when a process dies.
+
+    Gives the files and folders that were made for it.
+    """
     locks = outputs / ".locks"
+    lock = locks / stage_key[:16]
     try:
+        made = [path for path in (lock, locks, outputs) if not path.exists()]
         locks.mkdir(parents=True, exist_ok=True)
-        file = open(locks / stage_key[:16], "w")  # noqa: SIM115 (held until the stage ends)
+        file = open(lock, "w")  # noqa: SIM115 (held until the stage ends)
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
         raise UserError(f"outputs={outputs}: cannot write there ({error.strerror}); set outputs=FOLDER to one you may write to") from None
     with file:
@@ -172,4 +218,4 @@ def alone(outputs: Path, stage_key: str, name: str) -> Iterator[None]:
         except BlockingIOError:
             print(f"{name}: another process runs it with the same settings; waiting for it", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield made

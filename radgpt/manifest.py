@@ -28,7 +28,9 @@ class Manifest:
     status: str
     """`running` (or killed), `done`, `failed: …` or `interrupted`; only `done` vouches for the artifacts."""
     governance: str
+    """The strictest class of its config and of all that it read."""
     argv: list[str]
+    """The command line; of credentialed runs without what was typed to chat."""
     started: str
     """UTC, ISO 8601."""
     reads: dict[str, dict[str, Any]]
@@ -38,6 +40,8 @@ class Manifest:
     writes: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Artifact name to `path` (relative to the run's folder), `sha256`, and `rows` for JSONL."""
     metrics: dict[str, Any] = field(default_factory=dict)
+    attestation_sha256: str | None = None
+    """Digest of the attestation under which credentialed reports leave this machine; None where they do not."""
     wall_seconds: float = 0.0
     git: dict[str, Any] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)

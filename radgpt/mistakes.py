@@ -7,7 +7,8 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from radgpt.errors import UserError
-from radgpt.validation import settings, suggestion
+from radgpt.governance.redaction import redacted_words
+from radgpt.validation import no_setting, suggestion
 
 
 def explain(error: BaseException) -> str | None:
@@ -18,7 +19,8 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, MissingConfigException):
         return missing_option(str(error))
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read as setting=value; quote values with spaces, commas or braces: 'chat.message=\"…\"'"
+        typed = redacted_words([str(error.override)])[0]
+        return f"{typed}: cannot be read as setting=value; quote values with spaces, commas or braces: 'chat.message=\"…\"'"
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException | HydraException):
         return composition(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -62,12 +64,17 @@ def composition(error: Exception) -> str:
     place = re.search(r"In '([^']+)'", whole)
     inside = f" (in {place[1]}.yaml)" if place else ""
     if unknown := re.search(r"Could not override '([^']+)'", whole):
-        return f"{unknown[1]} is no setting{suggestion(unknown[1], settings(), '{}')}"
+        return no_setting(unknown[1])
     if path and re.search(r"Key '[^']+' (?:not in|is not in struct)", whole):
-        return f"{path} is no setting{suggestion(path, settings(), '{}')}{inside}"
+        return f"{no_setting(path)}{inside}"
     reason = re.search(r"((?:Value|Invalid value|Cannot convert|Incompatible value|Unsupported)[^\n]*)", whole)
+    if path and reason and path.startswith("chat."):
+        # What was typed may quote a report.
+        return f"{path} takes a text; quote values with spaces, commas or braces: '{path}=\"…\"'"
     if path and reason:
         return f"{path}: {reason[1].rstrip('.')}{inside}"
+    if several := re.search(r"Ambiguous value for argument '([^'=]+)=", texts[0]):
+        return f"{several[1]} has several values; quote one with commas ('{several[1]}=\"…\"'), write a list as [a,b], or sweep with -m"
     return one_line(texts[0])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jsonlines
+import orjson
 
 from radgpt.errors import UserError
 
@@ -22,6 +23,31 @@ SPLITS = ("train", "validation", "test")
 Record = TypeVar("Record")
 
 
+EXTRA_SECTIONS = ("preamble", "wet_read", "addendum", "notification", "recommendations", "signature", "last_paragraph", "other")
+"""What else a report may hold; kept apart from the seven, never given to a model as one of them."""
+
+PROVENANCES = ("header", "merged", "title", "last_paragraph", "override", "source", "none")
+"""What says that a stretch of text is a section: a header of its own; one header for findings and impression; the study's title; its
+place below the last header, where no header claims it; MIT-LCP's published list of odd reports; a source that tells sections apart
+itself; nothing (the text is no section)."""
+
+
+@dataclass(slots=True)
+class Section:
+    """One stretch of a report's text: what stands under one header, or under none. (Not frozen: that triples the cost of millions.)"""
+
+    name: str
+    """One of SECTIONS or EXTRA_SECTIONS."""
+    header: str
+    """The header as it stands, without its colon; empty where there is none."""
+    provenance: str
+    """One of PROVENANCES."""
+    start: int
+    end: int
+    """Characters of the report's text, from `start` up to `end`, without the header and without white space at either end.
+    An empty section has `start == end`."""
+
+
 @dataclass(frozen=True)
 class Report:
     """One radiology report, split into its sections."""
@@ -33,11 +59,19 @@ class Report:
     text: str
     """The report as its source holds it."""
     sections: dict[str, str]
-    """Section name (one of SECTIONS) to its text; absent or empty sections are left out."""
+    """Section name (one of SECTIONS) to its text, its parts joined; absent or empty sections are left out."""
     split: str | None = None
     """The split that the source prescribes (one of SPLITS), if any."""
     flags: list[str] = field(default_factory=list)
     """What a reader should know before trusting the sections, such as `unheaded`."""
+    spans: list[Section] = field(default_factory=list)
+    """Where everything stands in `text`, in order and without overlap, extra sections among it."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What the source says of the study beside its text, such as `views` and `chexpert` labels."""
+
+    def __post_init__(self) -> None:
+        if self.spans and isinstance(self.spans[0], dict):
+            object.__setattr__(self, "spans", [Section(**span) for span in self.spans])
 
 
 @dataclass(frozen=True)
@@ -59,6 +93,8 @@ class Generation:
     """The model that replied, as it names itself."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    attestation_sha256: str | None = None
+    """Digest of the attestation under which the report left this machine; None where it did not need one."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +167,11 @@ def as_row(record: Any) -> dict[str, Any]:
     return asdict(record)
 
 
+def as_line(record: Any) -> bytes:
+    """A record as one line of JSONL: fields in their declared order, UTF-8, with its line end."""
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
 def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
     """Yield the records of a JSONL file.
 
@@ -145,7 +186,10 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
             raise UserError(f"{path}, line {number}: no field '{missing[0]}' (a {kind.__name__} has {', '.join(sorted(names))})")
         if strange := sorted(row.keys() - names):
             raise UserError(f"{path}, line {number}: '{strange[0]}' is no field of a {kind.__name__}")
-        yield kind(**row)
+        try:
+            yield kind(**row)
+        except TypeError:
+            raise UserError(f"{path}, line {number}: a field of this {kind.__name__} is of another shape than radgpt writes") from None
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

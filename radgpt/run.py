@@ -1,5 +1,6 @@
 """What a running stage may use: its folder, artifacts that appear whole, metrics and the console."""
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -7,6 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from radgpt import artifacts
+
+ONE_WORD = re.compile(r"[\w.:+/@-]{1,100}")
+"""What a text among the metrics may look like."""
 
 
 class Tracker(Protocol):
@@ -45,6 +49,10 @@ class Run:
         """Write the JSONL artifact `name`: the context gives a function that appends one record."""
         return artifacts.write_records(self.path(name))
 
+    def join(self, name: str) -> AbstractContextManager[Callable[[Path], None]]:
+        """Write the artifact `name` from parts: the context gives a function that appends a file's bytes."""
+        return artifacts.write_joined(self.path(name))
+
     def write_folder(self, name: str) -> AbstractContextManager[Path]:
         """Write the folder artifact `name`: the context gives the empty folder to fill."""
         return artifacts.write_folder(self.path(name))
@@ -54,7 +62,14 @@ class Run:
         self.tracker.log(metrics, step_name, step)
 
     def summarise(self, **metrics: float | int | str | None) -> None:
-        """Set headline metrics: manifest, W&B summary and the stage's last console line. None is no metric. Never report text."""
+        """Set headline metrics: manifest, W&B summary and the stage's last console line. None is no metric. Never report text.
+
+        Raises:
+            ValueError: a text that is more than one word, such as a name or a digest.
+        """
+        for name, value in metrics.items():
+            if isinstance(value, str) and not ONE_WORD.fullmatch(value):
+                raise ValueError(f"the metric {name} is a text of several words, which could be a report's")
         self.summary.update({name: value for name, value in metrics.items() if value is not None})
 
     def say(self, line: str) -> None:

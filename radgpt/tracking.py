@@ -2,13 +2,16 @@
 
 import netrc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from radgpt.config import Config, WandbMode, as_mapping
+from radgpt.config import Config, Governance, WandbMode, as_mapping
 from radgpt.errors import UserError
+from radgpt.governance.inheritance import STRICTNESS, class_of_run
 
 KEEP_HOME = ("chat",)
 """Sections that may hold report text, left out of W&B's config."""
@@ -22,7 +25,9 @@ class WandbTracker:
         self._axes: set[str] = set()
 
     def log(self, metrics: Mapping[str, float], step_name: str, step: float) -> None:
-        """Add a point to each curve in `metrics` over the axis `step_name`."""
+        """Add a point to each curve in `metrics` over the axis `step_name`; raises ValueError for what is no number."""
+        if strange := next((name for name, value in metrics.items() if not isinstance(value, Real)), None):
+            raise ValueError(f"the metric {strange} is no number")
         # A resumed offline run counts W&B's own step from 0 again, so every curve names its axis.
         for name in (step_name, *metrics):
             if name not in self._axes:
@@ -55,7 +60,7 @@ class Untracked:
 @contextmanager
 def track(config: Config, stage: str, run_id: str, directory: Path, lineage: Mapping[str, Any]) -> Iterator["WandbTracker | Untracked"]:
     """Open the W&B run of a stage's run, and close it with the outcome as its exit code."""
-    mode = resolve_mode(config.wandb.mode)
+    mode = mode_of(config)
     if mode is WandbMode.disabled:
         yield Untracked()
         return
@@ -64,6 +69,16 @@ def track(config: Config, stage: str, run_id: str, directory: Path, lineage: Map
     os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
 
+    settings = wandb.Settings(
+        console="off",
+        save_code=False,
+        # The recorded command line could quote a report (`chat.message=…`); the commit stands in the config.
+        x_disable_meta=True,
+        x_save_requirements=False,
+    )
+    if config.data.governance is Governance.credentialed:
+        # The server that was looked up in governance.wandb_hosts, not one that a settings file names.
+        settings.base_url = server()
     try:
         run = wandb.init(
             project=config.wandb.project,
@@ -78,13 +93,7 @@ def track(config: Config, stage: str, run_id: str, directory: Path, lineage: Map
             dir=str(directory),
             mode=mode.value,
             resume="allow" if mode is WandbMode.online else None,
-            settings=wandb.Settings(
-                console="off",
-                save_code=False,
-                # The recorded command line could quote a report (`chat.message=…`); the commit stands in the config.
-                x_disable_meta=True,
-                x_save_requirements=False,
-            ),
+            settings=settings,
         )
     except wandb.errors.UsageError as error:
         raise UserError(f"wandb={mode.value}: {str(error).splitlines()[0]}; log in with `wandb login`, or choose wandb=offline") from None
@@ -97,10 +106,24 @@ def track(config: Config, stage: str, run_id: str, directory: Path, lineage: Map
 
 
 def sync_line(config: Config) -> str | None:
-    """The command that uploads the logs of an experiment that were kept offline; None where there are none to upload."""
-    if resolve_mode(config.wandb.mode) is not WandbMode.offline:
+    """How to upload the logs of an experiment that were kept offline; None where there are none to upload."""
+    if wanted_mode(config.wandb.mode) is WandbMode.disabled:
         return None
-    return f"wandb sync {Path(config.outputs) / config.name}/*/*/wandb/offline-run-*"
+    kept = [
+        log.parent.parent
+        for log in (Path(config.outputs) / config.name).glob("*/*/wandb/offline-run-*")
+        if not any(log.glob("*.wandb.synced"))
+    ]
+    if not kept:
+        return None
+    classes = [config.data.governance, *(found for directory in kept if (found := class_of_run(directory)) is not None)]
+    command = f"wandb sync {Path(config.outputs) / config.name}/*/*/wandb/offline-run-*"
+    if max(classes, key=STRICTNESS.index) is Governance.credentialed:
+        return (
+            "W&B logs of credentialed runs are kept offline; they hold settings, counts, scores, digests and file paths, no report text. "
+            f"Whether they may leave this machine is yours to decide: {command}"
+        )
+    return f"W&B logs are kept offline; to upload them: {command}"
 
 
 def shown_config(config: Config, lineage: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,24 +131,55 @@ def shown_config(config: Config, lineage: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in as_mapping(config).items() if name not in KEEP_HOME} | {"lineage": dict(lineage)}
 
 
-def resolve_mode(mode: WandbMode) -> WandbMode:
-    """`auto` is online where a key is set up, else offline; raises UserError for `online` without a key."""
+def mode_of(config: Config) -> WandbMode:
+    """The mode that a run of this config is logged in; raises UserError as `resolve_mode` does."""
+    return resolve_mode(config.wandb.mode, config.data.governance, config.governance.wandb_hosts)
+
+
+def resolve_mode(mode: WandbMode, governance: Governance, own_hosts: Collection[str]) -> WandbMode:
+    """`auto` is online where a key is set up, else offline; logs of credentialed runs go online to one's own hosts only.
+
+    Raises:
+        UserError: `online` without a key, or for a credentialed run on a server that is none of `own_hosts`.
+    """
+    wanted = wanted_mode(mode)
+    stays = governance is Governance.credentialed and server_host() not in own_hosts
     if mode is WandbMode.auto:
-        wanted = os.environ.get("WANDB_MODE")
-        if wanted in ("online", "offline", "disabled"):
-            return WandbMode[wanted]
-        return WandbMode.online if has_key() else WandbMode.offline
+        if wanted is WandbMode.auto:
+            wanted = WandbMode.online if has_key() else WandbMode.offline
+        return WandbMode.offline if stays and wanted is WandbMode.online else wanted
+    if mode is WandbMode.online and stays:
+        raise UserError(
+            f"wandb=online: logs of credentialed runs do not go to {server_host()}; choose wandb=offline, or set WANDB_BASE_URL to a W&B "
+            "server of your own and list its host in governance.wandb_hosts"
+        )
     if mode is WandbMode.online and not has_key():
         raise UserError("wandb=online needs a key: set WANDB_API_KEY or run `wandb login`; or choose wandb=offline")
     return mode
+
+
+def wanted_mode(mode: WandbMode) -> WandbMode:
+    """The mode, `auto` replaced by what WANDB_MODE names, if it names one of ours."""
+    named = os.environ.get("WANDB_MODE")
+    return WandbMode[named] if mode is WandbMode.auto and named in ("online", "offline", "disabled") else mode
+
+
+def server() -> str:
+    """The address of the W&B server."""
+    return os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai"
+
+
+def server_host() -> str:
+    """Its host."""
+    address = server()
+    return urlsplit(address if "//" in address else f"//{address}").hostname or ""
 
 
 def has_key() -> bool:
     """Whether WANDB_API_KEY is set or `wandb login` has left a key for the server."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    host = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").split("//")[-1].split("/")[0]
     try:
-        return netrc.netrc().authenticators(host.split(":")[0]) is not None
+        return netrc.netrc().authenticators(server_host()) is not None
     except (OSError, netrc.NetrcParseError):
         return False

@@ -35,9 +35,20 @@ def refuse_strangers(cfg: DictConfig, schema: type, prefix: str = "") -> None:
     for name in map(str, cfg):
         if name not in kinds:
             path = f"{prefix}{name}"
-            raise UserError(f"{path} is no setting{suggestion(path, settings(), '{}')}")
+            raise UserError(no_setting(path))
         if is_dataclass(kinds[name]):
             refuse_strangers(cfg[name], kinds[name], f"{prefix}{name}.")
+
+
+def no_setting(path: str) -> str:
+    """The line about a setting that does not exist: the nearest known one, or why there is none to upload models with."""
+    name = path.rpartition(".")[2]
+    if name.startswith(("push_to_hub", "hub_")):
+        return (
+            f"{path} is refused: radgpt uploads no model, as one tuned on credentialed reports is shared on PhysioNet only, under the "
+            "source's agreement; leave it out"
+        )
+    return f"{path} is no setting{suggestion(path, settings(), '{}')}"
 
 
 def settings(schema: type = Config, prefix: str = "") -> list[str]:

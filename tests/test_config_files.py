@@ -23,6 +23,10 @@ COMPANIONS = {
     "data=openi": ["data.path=reports.tgz"],
     "data=mimic_cxr": ["data.path=mimic"],
     "data=jsonl": ["data.path=reports.jsonl"],
+    "data=csv": ["data.path=reports.csv"],
+    "data=parquet": ["data.path=reports.parquet"],
+    "data=clin_summ": ["data.path=opi"],
+    "data=huggingface": ["data.path=owner/name"],
     "teacher=azure": ["teacher.base_url=https://example.openai.azure.com"],
 }
 """What an option asks the user for."""

@@ -9,7 +9,7 @@ from conftest import Line
 from test_line import STAGES, folder, manifest
 from wandb_log import read_run
 
-from radgpt.config import WandbMode
+from radgpt.config import Governance, WandbMode
 from radgpt.errors import UserError
 from radgpt.records import Pair, Report, read_records
 from radgpt.tracking import resolve_mode
@@ -67,11 +67,11 @@ def test_auto_is_online_only_with_a_key(monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert resolve_mode(WandbMode.auto) is WandbMode.offline
+    assert resolve_mode(WandbMode.auto, Governance.open, []) is WandbMode.offline
     with pytest.raises(UserError, match="wandb=online needs a key"):
-        resolve_mode(WandbMode.online)
+        resolve_mode(WandbMode.online, Governance.open, [])
     (tmp_path / ".netrc").write_text("machine api.wandb.ai\n  login user\n  password " + "0" * 40 + "\n")
     (tmp_path / ".netrc").chmod(0o600)
-    assert resolve_mode(WandbMode.auto) is WandbMode.online
+    assert resolve_mode(WandbMode.auto, Governance.open, []) is WandbMode.online
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert resolve_mode(WandbMode.auto) is WandbMode.disabled
+    assert resolve_mode(WandbMode.auto, Governance.open, []) is WandbMode.disabled

@@ -33,6 +33,7 @@ def generations(ask: Ask, requests: Iterable[Request], prompt_version: str) -> I
                 teacher=reply.model,
                 prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
+                attestation_sha256=reply.attestation_sha256,
             ),
         )
 

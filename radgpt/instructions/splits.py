@@ -25,7 +25,7 @@ def prescribed_splits(rows: Iterable[tuple[str, str | None]]) -> dict[str, str |
             raise UserError(f"patient {patient}: the source prescribes split '{split}'; splits are {', '.join(SPLITS)}")
         known = splits.get(patient)
         if known is not None and split is not None and known != split:
-            raise UserError(f"patient {patient}: the source prescribes both {known} and {split}; mend its split column, or leave it out")
+            raise UserError(f"patient {patient}: the source prescribes both {known} and {split}; mend it, or say data.split=patient")
         splits[patient] = known or split
     return splits
 

@@ -1,76 +1,326 @@
-"""Say which section, if any, a header such as `REASON FOR EXAM` opens."""
+"""Say what a header such as `REASON FOR EXAM` opens, by the words that it is made of.
+
+A header is a noun phrase: what stands before its first preposition decides (COMMUNICATION of findings), the last head word there
+(EXAM technique), and strong head words go before weak ones (COMPARISON study). Every other word must be one that headers are known to
+be made of, so that sentences are none. Words may be misspelt.
+"""
 
 import re
-from enum import Enum
 from functools import lru_cache
 
+from rapidfuzz.distance import OSA
 
-class Mark(Enum):
-    """What a header opens if it is none of the seven sections."""
+START = "start"
+"""Opens the final report."""
+MERGED = "merged"
+"""Findings and impression under one header."""
+TITLE = "title"
+"""The name of the study; what was seen may follow it."""
+ORGAN = "organ"
+"""A part of the body; what was seen there follows."""
+COMMENT = "comment"
+"""The conclusion where nothing else is (so in Australia), else a note."""
+SIGNATURE = "signature"
+"""Who read, dictated or signed."""
+MESSAGES = ("notification", "recommendations")
+"""About the report; they last until the next header."""
+OTHER_READS = ("wet_read", "addendum")
+"""Other reads of the study; they last until the line that closes them."""
 
-    start = "the final report"
-    merged = "findings and impression under one header"
-    message = "a message about the report, such as a notification; it lasts until the next header"
-    other_read = "another read of the study, such as an addendum; it lasts until the line that closes it"
-    title = "what was seen, under the name of the study"
-    organ = "what was seen, under the name of a part of the body"
+
+def words(text: str) -> frozenset[str]:
+    """The words of a list that is written as one string."""
+    return frozenset(text.split())
 
 
-Kind = str | Mark
-"""One of `records.SECTIONS`, or a Mark."""
-
-STUDY = r"(?:EXAMS?|EXAMINATIONS?|STUDY|STUDIES|PROCEDURES?|FILMS?|IMAGING|RADIOGRAPHS?)"
-
-NAMES: dict[Kind, str] = {
-    Mark.start: r"FINAL REPORT",
-    Mark.other_read: r"(?:(?:FINAL|RADIOLOGIST|RADIOLOGY) )?ADDEND(?:UM|A)(?: .+)?|WET READ(?: .+)?"
-    r"|PRELIMINARY (?:REPORT|READ|INTERPRETATION|FINDINGS|IMPRESSION)",
-    Mark.message: r"(?:(?:CRITICAL|URGENT|VERBAL|PHYSICIAN) )?(?:RESULTS? )?(?:NOTIFICATION|COMMUNICATION)S?(?: .+)?"
-    r"|(?:(?:FOLLOW-?UP|FURTHER|MANAGEMENT) )?RECOMMENDATIONS?(?: .+)?|CRITICAL (?:RESULTS?|FINDINGS?|VALUES?)"
-    r"|PFI|PROVISIONAL .+|DISCLAIMER|DISCUSSED WITH|(?:DICTATED|READ|REVIEWED|(?:ELECTRONICALLY )?SIGNED|TRANSCRIBED) BY",
-    "examination": r"(?:TYPE OF |NAME OF |IMAGING )?(?:EXAMS?|EXAMINATIONS?|STUDY|STUDIES|PROCEDURES?)(?: (?:TYPE|NAME|TITLE|PERFORMED))?",
-    "history": r"(?:\S+ ){0,3}(?:HISTORY|HX)(?: OF PRESENT ILLNESS)?"
-    r"|(?:CLINICAL|PATIENT) (?:INFORMATION|DETAILS|CONTEXT|BACKGROUND|DATA|NOTES?|SUMMARY)",
-    "indication": r"(?:CLINICAL )?INDICATIONS?(?: FOR .+)?|REASONS?(?: FOR .+)?|CLINICAL (?:QUESTION|CONCERN|DIAGNOSIS)",
-    "technique": rf"(?:(?:IMAGING|{STUDY}) )?TECHNIQUES?|TECHNICAL FACTORS?|PROTOCOL|VIEWS?(?: OBTAINED)?",
-    "comparison": rf"COMPARISONS?(?: {STUDY}| (?:WITH|TO) .+)?|(?:PRIOR|PREVIOUS|COMPARATIVE|REFERENCE) {STUDY}",
-    "findings": r"(?:(?:CHEST|RADIOGRAPHIC|RADIOLOGIC|RADIOLOGICAL|IMAGING|KEY) )?FINDINGS?|OBSERVATIONS?|DESCRIPTION|REPORT",
-    "impression": r"(?:(?:FINAL|OVERALL|RADIOGRAPHIC|RADIOLOGIC|RADIOLOGICAL|DIAGNOSTIC) )?IMPRESSIONS?"
-    r"|CONCLUSIONS?|OPINIONS?|SUMMARY|INTERPRETATION|(?:(?:FINAL|RADIOLOGICAL) )?DIAGNOS[EI]S",
-    Mark.organ: r"(?:(?:THE|UPPER|SUPPORT|CARDIAC|CARDIOMEDIASTINAL|OSSEOUS|SOFT|BONY|PULMONARY) )*"
-    r"(?:LUNGS?|LUNG FIELDS|AIRWAYS?|PLEURA|PLEURAL SPACES?|HEART|CARDIAC|CARDIOVASCULAR|(?:CARDIO)?MEDIASTINUM|CONTOURS?|SILHOUETTE"
-    r"|HILA|DIAPHRAGMS?|BONES?|STRUCTURES|TISSUES?|ABDOMEN|VASCULATURE|LINES|TUBES|DEVICES|HARDWARE)",
+STRONG = {
+    word: kind
+    for kind, listed in {
+        "history": "HISTORY HX HISTORIES ANAMNESIS HPI PMH PMHX BACKGROUND ANTECEDENTS",
+        "indication": "INDICATION INDICATIONS REASON REASONS QUESTION QUESTIONS CONCERN CONCERNS COMPLAINT COMPLAINTS SYMPTOM SYMPTOMS "
+        "REFERRAL PURPOSE RATIONALE JUSTIFICATION QUERY AIM OBJECTIVE "
+        "GOAL SUSPICION",
+        "technique": "TECHNIQUE TECHNIQUES METHOD METHODS METHODOLOGY PROTOCOL PROTOCOLS PROJECTION PROJECTIONS ACQUISITION ACQUISITIONS "
+        "SEQUENCES TECHNICAL TECH EXPOSURE EXPOSURES",
+        "comparison": "COMPARISON COMPARISONS COMPARATIVE COMPARATIVES COMPARED COMPARE CORRELATION CORRELATIVE CORRELATED PRIOR "
+        "PRIORS PREVIOUS REFERENCE REFERENCES EARLIER OLD PAST LAST FORMER PRECEDING COMPARATOR "
+        "COMPARATORS BASELINE HISTORICAL RECENT RELATED EXISTING COMP",
+        "findings": "FINDING FINDINGS OBSERVATION OBSERVATIONS RESULT RESULTS NARRATIVE DESCRIPTION REPORT READING DISCUSSION "
+        "ANALYSIS APPEARANCE APPEARANCES FEATURES",
+        "impression": "IMPRESSION IMPRESSIONS CONCLUSION CONCLUSIONS OPINION OPINIONS SUMMARY INTERPRETATION DIAGNOSIS DIAGNOSES "
+        "ASSESSMENT SYNOPSIS SYNTHESIS SUMMATION INFERENCE JUDGEMENT JUDGMENT IMP",
+        COMMENT: "COMMENT COMMENTS REMARK REMARKS",
+        "notification": "NOTIFICATION NOTIFICATIONS COMMUNICATION COMMUNICATIONS COMMUNICATED NOTIFIED INFORMED ALERT "
+        "DISCLAIMER",
+        "recommendations": "RECOMMENDATION RECOMMENDATIONS ADVICE SUGGESTION SUGGESTIONS FOLLOW-UP FOLLOWUP WORKUP WORK-UP",
+        SIGNATURE: "ATTENDING RADIOLOGIST RESIDENT FELLOW PHYSICIAN DOCTOR CONSULTANT READER AUTHOR SIGNATURE TRANSCRIPTIONIST",
+    }.items()
+    for word in listed.split()
 }
-"""Names in capitals, single-spaced, without brackets; the first that matches counts."""
-
-PATTERNS = {kind: re.compile(pattern) for kind, pattern in NAMES.items()}
-STUDY_WORD = re.compile(r"\b(?:CHEST(?! (?:PAIN|TUBE|TIGHTNESS|TRAUMA))|CXR|RADIOGRAPHS?|X-?RAYS?|VIEWS?|PORTABLE|FRONTAL|LATERAL)\b")
-BESIDE_THE_NAME = re.compile(r"\(.*?\)|_+|#|^FINAL REPORT (?=.)")
-"""Remarks in brackets, removed text, and the line above where line breaks are lost."""
+OF_ANOTHER_READ = {
+    word: kind
+    for kind, listed in {
+        "addendum": "ADDENDUM ADDENDA UPDATE UPDATED POSTSCRIPT AMENDMENT AMENDED CORRECTION CORRECTED ERRATUM REVISION REVISED SUPPLEMENT SUPPLEMENTAL SUPPLEMENTARY",
+        "wet_read": "PRELIMINARY PRELIM PROVISIONAL OVERNIGHT UNOFFICIAL INITIAL INTERIM TRAINEE RAPID TENTATIVE DRAFT ON-CALL STAT ED",
+        "notification": "VERBAL ORAL TELEPHONE TELEPHONED PHONE PHONED CALLED CONVEYED RELAYED",
+    }.items()
+    for word in listed.split()
+}
+"""Whatever stands beside these is not the report itself: a PRELIMINARY impression, a VERBAL report."""
+READS = words("READ READING REPORT REPORTS INTERPRETATION FINDINGS IMPRESSION RESULT RESULTS NOTE NOTES COMMENT CALL COMMUNICATION")
+"""What they stand beside."""
+WEAK = {
+    word: kind
+    for kind, listed in {
+        "examination": "EXAM EXAMS EXAMINATION EXAMINATIONS STUDY STUDIES PROCEDURE PROCEDURES INVESTIGATION INVESTIGATIONS TEST "
+        "MODALITY",
+        "technique": "VIEW VIEWS IMAGES PARAMETERS POSITIONING",
+        "recommendations": "PLAN MANAGEMENT",
+    }.items()
+    for word in listed.split()
+}
+IMPRESSION_AMONG_CONTEXT = words("CLINICAL PROVISIONAL REFERRING REFERRAL ADMITTING ADMISSION WORKING PRESUMPTIVE PREOPERATIVE PRESENTING")
+"""Before DIAGNOSIS and the like: what the one who asks thinks, not the radiologist."""
+OF_THE_PATIENT = words("CLINICAL CLIN PATIENT PATIENT'S MEDICAL")
+TOLD_OF_THE_PATIENT = words(
+    "INFORMATION INFO DATA DETAIL DETAILS CONTEXT NOTE NOTES SUMMARY STATEMENT PRESENTATION PROBLEM PROBLEMS SETTING FEATURES"
+)
+"""After CLINICAL and the like: history."""
+QUALIFIERS = (
+    OF_THE_PATIENT
+    | IMPRESSION_AMONG_CONTEXT
+    | words(
+        "A AN THE THIS ANY ALL RELEVANT PERTINENT BRIEF SHORT PRESENT CURRENT CHIEF MAIN MAJOR KEY PRINCIPAL PRIMARY SURGICAL "
+        "FINAL OVERALL GENERAL DETAILED ADDITIONAL OTHER RADIOGRAPHIC RADIOGRAPHICAL RADIOLOGIC RADIOLOGICAL RADIOLOGY "
+        "RADIOLOGIST'S RADIOLOGISTS DIAGNOSTIC IMAGING IMAGE FILM FILMS XRAY X-RAY X-RAYS CHEST CXR CT MRI MR SCAN SCANS PRESENTING REPORTED "
+        "CONCLUDING EXECUTIVE INTERPRETIVE INTERPRETATIVE NARRATIVE MADE TEXT BODY LIST SECTION TYPE NAME TITLE CODE DESCRIPTOR PERFORMED REQUESTED ORDERED OBTAINED ACQUIRED TAKEN USED AVAILABLE "
+        "REVIEWED RADIOGRAPH RADIOGRAPHS RADIOGRAPHY DATE DATES DETAIL DETAILS FACTORS NOTE NOTES ORDER RECORDS "
+        "REQUEST REQUESTING ORDERING REPORTING INTERPRETING CRITICAL URGENT FURTHER SUGGESTED RECOMMENDED ADVISED "
+        "PROPOSED COMBINED FORMAL OFFICIAL FULL COMPLETE STANDARD DIGITAL PLAIN INITIAL PROBABLE LIKELY MOST DIFFERENTIAL "
+        "SONOGRAPHIC TOMOGRAPHIC THORACIC CARDIOPULMONARY CLIN ILLNESS DESCRIPTIVE INTERVAL SIGNIFICANT IMPORTANT POSITIVE SPECIFIC"
+    )
+)
+"""Words that may stand beside a head."""
+STUDY = words(
+    "CHEST CXR THORAX THORACIC RADIOGRAPH RADIOGRAPHS RADIOGRAPHY X-RAY X-RAYS XRAY XRAYS FILM FILMS ROENTGENOGRAM ROENTGENOGRAMS VIEW "
+    "VIEWS PORTABLE FRONTAL LATERAL BEDSIDE PROJECTION PROJECTIONS UPRIGHT ERECT SUPINE SEMI-UPRIGHT SEMIUPRIGHT RIBS CR DX CT CTA MR MRI MRA PET "
+    "ULTRASOUND SONOGRAM ULTRASONOGRAPHY TOMOGRAPHY MAMMOGRAM MAMMOGRAPHY ANGIOGRAM FLUOROSCOPY SCAN"
+)
+"""Words that a study is called by; TITLE if one stands in a name that is nothing else."""
+NOT_A_STUDY = re.compile(r"\bCHEST (?:PAIN|TUBE|TUBES|TIGHTNESS|TRAUMA|WALL|DISCOMFORT|PORT|DRAIN|COMPRESSIONS?)\b")
+TRANSPARENT = words("TYPE NAME TITLE KIND NUMBER LIST BODY TEXT")
+"""TYPE OF EXAMINATION is an examination."""
+TELLING = words(
+    "INDICATION INDICATIONS TECHNIQUE COMPARISON COMPARISONS FINDINGS OBSERVATIONS IMPRESSION IMPRESSIONS CONCLUSION CONCLUSIONS "
+    "RECOMMENDATION RECOMMENDATIONS NOTIFICATION"
+)
+"""Heads that one strange word before them does not hide."""
+NO_QUALIFIERS = words("NO NOT SEE WITH THESE THOSE ABOVE BELOW NORMAL ABNORMAL ACUTE SIMILAR UNCHANGED STABLE PENDING INCIDENTAL FOR OF MY HER HIS")
+"""Words that begin sentences, or labels within findings."""
+TAKEN = words("OBTAINED TAKEN ACQUIRED PERFORMED")
+"""VIEWS TAKEN are the technique."""
+PREPOSITION = words("OF FOR TO WITH FROM BY ON IN AT VS VERSUS BEHIND")
+CONNECTOR = words("AND / & , + PLUS - WITH OR")
+SIGNED = words("AUTHORISED AUTHORIZED VALIDATED CHECKED TYPED PREPARED CONFIRMED DICTATED READ REVIEWED SIGNED TRANSCRIBED REPORTED INTERPRETED APPROVED VERIFIED AUTHENTICATED FINALIZED FINALISED")
+PHRASES = {
+    "FINAL REPORT": START,
+    "LATE ENTRY": "addendum",
+    **dict.fromkeys(("WET READ", "WETREAD", "WET READING"), "wet_read"),
+    **dict.fromkeys(("RESIDENT READ", "FIRST READ"), "wet_read"),
+    **dict.fromkeys((f"{what} REPORT" for what in ("RADIOLOGY", "RADIOLOGICAL", "IMAGING", "X-RAY", "MEDICAL")), START),
+    **dict.fromkeys(
+        ("CRITICAL RESULT", "CRITICAL RESULTS", "CRITICAL FINDING", "CRITICAL FINDINGS", "CRITICAL VALUE", "CRITICAL VALUES", "PFI")
+        + ("DISCUSSED WITH", "PROVISIONAL FINDINGS IMPRESSION", "PROVISIONAL FINDINGS"),
+        "notification",
+    ),
+    **dict.fromkeys((f"{done} BY" for done in SIGNED), SIGNATURE),
+    **dict.fromkeys(("FOLLOW UP", "NEXT STEP", "NEXT STEPS", "CLINICAL CORRELATION", "FURTHER EVALUATION", "FURTHER IMAGING", "ACTION REQUIRED"), "recommendations"),
+    **dict.fromkeys(("BOTTOM LINE", "CONCLUDING REMARKS", "CLOSING REMARKS"), "impression"),
+    **dict.fromkeys(("TECHNICAL NOTE", "TECHNICAL NOTES"), "technique"),
+    **dict.fromkeys(("PRESENT ILLNESS", "CLINICAL", "SURGICAL", "PAST MEDICAL"), "history"),
+    **dict.fromkeys(("REQUEST", "CLINICAL REQUEST", "R/O", "RULE OUT"), "indication"),
+}
+"""What the rules below would not tell."""
+WHOLE_ONLY = words(
+    "REPORT RESULT RESULTS OLD EARLIER REFERENCE REFERENCES TEST IMAGES PLAN MANAGEMENT BACKGROUND TECHNICAL LAST PAST "
+    "RECENT RELATED EXISTING BASELINE FEATURES APPEARANCE AIM GOAL OBJECTIVE TECH COMP IMP ALERT INFORMED UPDATE EXPOSURE READER AUTHOR "
+    "READING DISCUSSION ANALYSIS COMMENT COMMENTS REMARK REMARKS QUERY MODALITY POSITIONING PARAMETERS"
+)
+"""Heads that are too common to be looked for within a line or to be taken for a header without a colon."""
+BODY = re.compile(
+    r"(?:(?:THE|UPPER|LOWER|RIGHT|LEFT|SUPPORT|SUPPORTING|MONITORING|CARDIAC|CARDIOMEDIASTINAL|OSSEOUS|SOFT|BONY|PULMONARY|AND|VISUALI[SZ]ED"
+    r"|CHEST) |[/&,] ?)*"
+    r"(?:LUNGS?|LUNG FIELDS|LUNG VOLUMES|AIRWAYS?|PLEURA|PLEURAL (?:SPACES?|EFFUSIONS?)|HEART|HEART SIZE|CARDIAC|CARDIOVASCULAR"
+    r"|(?:CARDIO)?MEDIASTINUM|CONTOURS?|SILHOUETTE|HILA|HILUM|DIAPHRAGMS?|BONES?|STRUCTURES|SKELETON|TISSUES?|ABDOMEN|VASCULATURE|AORTA"
+    r"|TRACHEA|SPINE|LINES|TUBES|DEVICES|HARDWARE|CATHETERS?|(?:CHEST )?WALL)"
+    r"(?:(?: AND | ?[/&,] ?)(?:\w+ )?(?:LUNGS?|AIRWAYS?|PLEURA|HEART|MEDIASTINUM|HILA|DIAPHRAGM|BONES|LINES|TUBES|DEVICES|WALL|TISSUES))*"
+)
+CANNOT_BEGIN = (STUDY - words("VIEW VIEWS FILMS SCAN")) | CONNECTOR | PREPOSITION
+WORD = re.compile(r"[^\W_][\w'’-]*(?<![_-])|[/&,+]|(?<= )-(?= )")
+BESIDE_THE_NAME = re.compile(r"\(.*?\)|_+|[#*\[\]]")
+"""Remarks in brackets, removed text, and the marks of a mark-up language."""
+LONGEST = 9
+"""Words of a header."""
 LONGEST_MESSAGE_HEADER = 5
 """Words; a longer line that begins with «Recommendation» is a sentence."""
+SPELLING = tuple(
+    sorted(
+        {word for word in (*STRONG, *WEAK) if len(word) >= 5 and word not in WHOLE_ONLY}
+        | words("ADDENDUM PRELIMINARY CLINICAL PATIENT INFORMATION RELEVANT RADIOLOGICAL RADIOGRAPHIC PERFORMED OBTAINED")
+    )
+)
+SHORT_SPELLING = ("FOR", "EXAM", "STUDY", "VIEWS")
+"""Where two letters may be swapped or one left out."""
+KNOWN = STRONG.keys() | WEAK.keys() | OF_ANOTHER_READ.keys() | QUALIFIERS | TOLD_OF_THE_PATIENT | STUDY | PREPOSITION | CONNECTOR | READS
+"""Every word that may stand in a name."""
+REAL_WORDS = words("MEDICATION MEDICATIONS DEDICATION OCCLUSION INCLUSIONS EXCLUSION COMPRESSION DEPRESSION EXPRESSION TECHNICALLY HISTORICAL INCLUSION FINDER FINING RESTUDY STUDIED REPORTS REPORTED TENTS TESTS")
+"""Words that are no misspelling although they are near to a head."""
 
 
-@lru_cache(maxsize=4096)
-def opens(name: str) -> Kind | None:
-    """What a header (without its colon, in any case) opens; None where it is no header that we know."""
-    plain = " ".join(BESIDE_THE_NAME.sub(" ", name.upper().replace("(S)", "S")).split())
-    return simple(plain) or compound(plain) or (Mark.title if STUDY_WORD.search(plain) else None)
+@lru_cache(maxsize=16384)
+def opens(name: str) -> str | None:
+    """What a header (without its colon, in any case) opens: one of the seven sections, a message, another read, or START, MERGED, TITLE
+    or ORGAN; None where it is no header that we know."""
+    plain = BESIDE_THE_NAME.sub(" ", name.upper().replace("(S)", "S").replace("’", "'"))
+    return kind_of(tuple(WORD.findall(plain)))
 
 
-def simple(plain: str) -> Kind | None:
-    """What a name of one part opens."""
-    kind = next((kind for kind, pattern in PATTERNS.items() if pattern.fullmatch(plain)), None)
-    if kind in (Mark.message, Mark.other_read) and len(plain.split()) > LONGEST_MESSAGE_HEADER:
+@lru_cache(maxsize=16384)
+def stands_alone(name: str) -> str | None:
+    """The same for a name that has only its words to tell it from text, without a line or a colon of its own: standard names only."""
+    found = WORD.findall(BESIDE_THE_NAME.sub(" ", name.upper().replace("(S)", "S")))
+    if kind := PHRASES.get(" ".join(found)):
+        return kind
+    if not 0 < len(found) <= LONGEST_MESSAGE_HEADER or found[0] in CANNOT_BEGIN or not KNOWN.issuperset(found):
+        return None
+    if len(found) == 1 and found[0] in WHOLE_ONLY:
+        return None
+    kind = kind_of(tuple(found), spelling=False)
+    return None if kind in (TITLE, ORGAN) else kind
+
+
+def kind_of(name: tuple[str, ...], *, spelling: bool = True) -> str | None:
+    """What a name opens, given as words in capitals and connectors."""
+    if not name or len(name) > LONGEST:
+        return None
+    name = tuple(part for word in name for part in hyphenated(word))
+    kind = simple(name) or compound(name)
+    if kind in MESSAGES and len(name) > LONGEST_MESSAGE_HEADER:
+        return None
+    if kind is None and spelling and (mended := tuple(map(spelt, name))) != name:
+        kind = kind_of(mended, spelling=False)
+    if kind is None:
+        text = " ".join(name)
+        if BODY.fullmatch(text):
+            return ORGAN
+        if not STUDY.isdisjoint(name) and not NOT_A_STUDY.search(text):
+            return TITLE
+    return kind
+
+
+def hyphenated(word: str) -> list[str]:
+    """A word, or the head words that a hyphen joins with their connector."""
+    parts = word.split("-")
+    return re.split("(-)", word) if len(parts) > 1 and STRONG.keys() >= set(parts) else [word]
+
+
+def simple(name: tuple[str, ...]) -> str | None:
+    """What a name without connectors between heads opens."""
+    if kind := PHRASES.get(" ".join(name)):
+        return kind
+    if name[:2] == ("WET", "READ") or name[0] in ("ADDENDUM", "ADDENDA"):
+        return "wet_read" if name[0] == "WET" else "addendum"
+    another = next((OF_ANOTHER_READ[word] for word in name if word in OF_ANOTHER_READ), None)
+    if another and KNOWN.issuperset(name) and (len(name) == 1 or not READS.isdisjoint(name) or another == "addendum"):
+        return another if another == "addendum" or len(name) > 1 else None
+    if name[-1] == "BY" and SIGNED.intersection(name):
+        return SIGNATURE
+    cut = next((place for place, word in enumerate(name) if word in PREPOSITION), len(name))
+    before, after = name[:cut], name[cut + 1 :]
+    if not before:
+        return None
+    if set(before) <= TRANSPARENT:
+        return simple(after) if after else None
+    if after and STRONG.keys().isdisjoint(before) and (kind := STRONG.get(after[-1])) == "comparison" and head((*before, after[-1])):
+        # STUDIES FOR COMPARISON
+        return kind
+    kind = head(before)
+    if kind == "findings" and after and before[-1] == "DESCRIPTION":
+        return "technique" if WEAK.get(after[-1]) == "examination" else kind
+    if kind == "impression" and after and before[-1] in ("SUMMARY", "INTERPRETATION") and "FINDINGS" not in after:
         return None
     return kind
 
 
-def compound(plain: str) -> Kind | None:
+def head(phrase: tuple[str, ...]) -> str | None:
+    """What a phrase without prepositions opens, by its last strong head word or else its last weak one."""
+    if len(phrase) == 2 and phrase[1] in ("DESCRIPTION", "NARRATIVE") and phrase[0] in WEAK:
+        return WEAK[phrase[0]]
+    strong = [word for word in phrase if word in STRONG]
+    if strong:
+        word = strong[-1]
+        kind = STRONG[word]
+        if kind == "history" and len(phrase) <= 4:
+            return kind
+        rest = [other for other in phrase if other not in STRONG and other not in WEAK]
+        if kind == "impression" and not IMPRESSION_AMONG_CONTEXT.isdisjoint(phrase):
+            kind = "history" if word == "SUMMARY" else "indication"
+        earlier = strong[:-1]
+        if earlier and STRONG[earlier[-1]] == "comparison":
+            # PREVIOUS HISTORY and OLD REPORTS are of another time; PRIOR FINDINGS are not these findings.
+            kind = "comparison" if kind in ("findings", "impression") else kind
+        strange = [other for other in rest if other not in QUALIFIERS and not other.endswith("'S")]
+        if len(strange) == 1 and strange[0] == phrase[0] and word == phrase[-1] in TELLING and len(phrase) < 4:
+            return kind if strange[0].isalpha() and strange[0] not in NO_QUALIFIERS else None
+        return None if strange else kind
+    if len(phrase) == 2 and phrase[0] in ("CLINICAL", "CLIN") and phrase[1] not in WEAK and phrase[1] not in STUDY:
+        return "history"
+    if not OF_THE_PATIENT.isdisjoint(phrase[:-1]) and phrase[-1] in TOLD_OF_THE_PATIENT:
+        return "history"
+    weak = [word for word in phrase if word in WEAK]
+    if weak and QUALIFIERS.issuperset(other for other in phrase if other not in WEAK):
+        return WEAK[weak[-1]] if STUDY.isdisjoint(phrase) or len(phrase) == 1 or not TAKEN.isdisjoint(phrase) else None
+    if phrase[-1] in TAKEN and STUDY.issuperset(phrase[:-1]) and len(phrase) == 2:
+        return "technique"
+    return None
+
+
+def compound(name: tuple[str, ...]) -> str | None:
     """What a name such as `FINDINGS AND IMPRESSION` opens; findings and impression go before all else in it."""
-    kinds = [simple(part) for part in re.split(r" ?[/&,] ?| AND ", plain)]
-    if len(kinds) < 2 or None in kinds:
+    parts: list[list[str]] = [[]]
+    for word in name:
+        if word in CONNECTOR:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    if len(parts) < 2 or not all(parts):
+        return None
+    kinds = [simple(tuple(part)) for part in parts if not QUALIFIERS.issuperset(part)]
+    if not kinds:
         return None
     if "findings" in kinds and "impression" in kinds:
-        return Mark.merged
+        return MERGED
+    if None in kinds:
+        return None
     return next((kind for kind in ("findings", "impression") if kind in kinds), kinds[0])
+
+
+@lru_cache(maxsize=16384)
+def spelt(word: str) -> str:
+    """The head word that a word misspells, or the word itself.
+
+    One edit (a letter left out, added, replaced, or two swapped; optimal string alignment) is allowed, two from seven letters on where
+    the first letter is right.
+    """
+    if word in KNOWN or word in REAL_WORDS:
+        return word
+    if len(word) < 5:
+        return next(
+            (known for known in SHORT_SPELLING if OSA.distance(word, known) == 1 and (sorted(word) == sorted(known) or len(word) == len(known) - 1 > 2)),
+            word,
+        )
+    near = [(OSA.distance(word, known, score_cutoff=2), known) for known in SPELLING if abs(len(known) - len(word)) <= 2]
+    distance, known = min(near, default=(3, word))
+    if distance == 1 or (distance == 2 and len(word) >= 7 and word[0] == known[0]):
+        return known
+    return word

@@ -1,43 +1,72 @@
-"""Read reports from the source that the config names."""
+"""Read reports from the source that the config names: plan in one process, load in any."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol, cast
 
-from radgpt.config import Data, Source
+from radgpt.config import Data, Source, SplitPolicy
 from radgpt.errors import UserError
-from radgpt.records import Report
-from radgpt.reports.readers import jsonl, mimic_cxr, openi, synthetic
-
-READERS = {
-    Source.synthetic: synthetic.read,
-    Source.mimic_cxr: mimic_cxr.read,
-    Source.openi: openi.read,
-    Source.jsonl: jsonl.read,
-}
+from radgpt.reports.document import Document, Plan
+from radgpt.reports.readers.splits import no_official_split
 
 
-def read_reports(data: Data, seed: int) -> Iterator[Report]:
-    """Yield the reports of a source in the source's own order, at most `data.limit` of them.
+class Reader(Protocol):
+    """What each module of `readers` offers."""
 
-    `seed` is for generated reports only.
+    def plan(self, data: Data, seed: int) -> Plan:
+        """List what there is without reading texts; raises UserError where the place is not what the source says it is."""
+
+    def load(self, data: Data, items: Sequence[Any]) -> Iterator[Document]:
+        """Read the documents of some items of the plan, in their order; raises UserError that names a broken one's place."""
+
+
+def plan(data: Data, seed: int) -> Plan:
+    """List the reports of a source in the source's own order, at most `data.limit` of them; `seed` is for made-up reports only.
 
     Raises:
-        UserError: `data.path` is missing, unreadable or not what the source says it is, or two reports have one id.
+        UserError: `data.path` is missing, unreadable or not what the source says it is, or it cannot prescribe the split asked for.
     """
-    if data.path is not None and not Path(data.path).expanduser().exists():
-        raise UserError(f"data.path={data.path} does not exist")
+    if data.split is SplitPolicy.official and data.source in (Source.synthetic, Source.openi):
+        raise no_official_split(data)
+    with permissions_told(data):
+        if data.path is not None and data.source is not Source.huggingface and not Path(data.path).expanduser().exists():
+            raise UserError(f"data.path={data.path} does not exist")
+        found = reader(data.source).plan(data, seed)
+    if data.limit is None:
+        return Plan(listed(data, found.items), found.total)
+    return Plan(listed(data, islice(found.items, data.limit)), None if found.total is None else min(found.total, data.limit))
+
+
+def load(data: Data, items: Sequence[Any]) -> Iterator[Document]:
+    """Read the documents of some of a plan's items, in their order, with the splits that `data.split` lets stand."""
+    with permissions_told(data):
+        for document in reader(data.source).load(data, items):
+            if data.split is SplitPolicy.patient and document.split is not None:
+                document = replace(document, split=None)
+            if data.split is SplitPolicy.official and document.split is None:
+                raise no_official_split(data)
+            yield document
+
+
+def reader(source: Source) -> Reader:
+    """The source's reader; the other ones, and what they need, are not imported."""
+    return cast(Reader, import_module(f"radgpt.reports.readers.{source.value}"))
+
+
+def listed(data: Data, items: Iterable[Any]) -> Iterator[Any]:
+    """The items of a plan, which may be found only while they are asked for."""
+    with permissions_told(data):
+        yield from items
+
+
+@contextmanager
+def permissions_told(data: Data) -> Iterator[None]:
+    """Turn a refusal of the file system into a line for the user."""
     try:
-        yield from islice(without_duplicates(READERS[data.source](data, seed), data), data.limit)
+        yield
     except PermissionError as error:
         raise UserError(f"data.path={data.path}: no permission to read {error.filename or 'it'}") from None
-
-
-def without_duplicates(reports: Iterator[Report], data: Data) -> Iterator[Report]:
-    """The same reports; raises UserError at an id that has been there before. It gives places, as ids might be text by mistake."""
-    places: dict[str, int] = {}
-    for place, report in enumerate(reports, start=1):
-        if (earlier := places.setdefault(report.report_id, place)) != place:
-            mend = "; set data.report_id_field to a column of unique ids" if data.source is Source.jsonl else ""
-            raise UserError(f"data.path={data.path}: reports {earlier} and {place} have the same id{mend}")
-        yield report

@@ -1,225 +1,409 @@
-"""Split a radiology report into its seven sections."""
+"""Split a radiology report into its sections, with character offsets and what says so."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from radgpt.records import SECTIONS, Report
-from radgpt.reports.headers import Kind, Mark, opens
+from radgpt.records import SECTIONS, Section
+from radgpt.reports.headers import COMMENT, MERGED, MESSAGES, ORGAN, OTHER_READS, SIGNATURE, START, TITLE, opens, stands_alone
 
-CANDIDATE = re.compile(
-    r"""
-      ^[^\S\n]* (?P<line>[A-Za-z0-9][\w\ \t()/,&'\#-]{1,58}+) (?: (?P<colon>:+|;) (?!(?<=\d:)\d) | $ )
-    | ^[^\S\n]* (?P<rule>_{10,}) [^\S\n]*$
-    | (?<=\s) (?P<within>[A-Z][A-Z\ /&-]{2,58}+ (?:\([A-Z]+\))?) :
-    """,
-    re.MULTILINE | re.VERBOSE,
-)
-CAPITALS_AT_END = re.compile(r"(?<!\S)[A-Z][A-Z /&-]{2,}(?:\([A-Z]+\))?$")
-RULE = re.compile(r"^_{10,}$", re.MULTILINE)
-PARAGRAPH_BREAK = re.compile(r"\n{2,}")
-PARAGRAPH_ENDS = re.compile(r"(?:\n[^\S\n]*\n|FINAL REPORT|_{10,}|\A)\s*\Z")
-LINE = 90
+LINE_LABEL = re.compile(r"\n[^\S\n]*+([^\W_][^\n:;：.?!]{1,70}+|[*#\[]++[^\n:;：.?!]{1,70}+)(?:([:;：])|(?=\n|\Z))")
+"""What stands at the start of a line, up to its colon or to its end."""
+DASHED = re.compile(r"\n[^\S\n]*([A-Z][A-Z /&()'-]{2,40}[A-Z)]) ?[-–—]{1,2}(?=\s)")
+"""A header in capitals with a dash instead of its colon."""
+CAPITALS_AT_END = re.compile(r"(?<![^\s.:])[A-Z](?:[A-Z/&'-]|[ ](?=[A-Z/&(-]))*(?:\([A-Z]+\))?(?= ?\Z)")
+SMALL_WITHIN = re.compile(r"(?<=[.?!:)\]_] )([A-Z][a-z]+(?:[ /&][A-Za-z]+){0,3}) ?:(?=\s)")
+"""A header in small letters after the end of a sentence, for texts without line breaks."""
+RULE = re.compile(r"_{10,}")
+RULE_LINE = re.compile(r"^_{10,}$", re.MULTILINE)
+PARAGRAPH_BREAK = re.compile(r"\n[^\S\n]*\n\s*")
+MANY_BREAKS = re.compile(r"\n{3,}")
+NOTHING_ABOVE = re.compile(r"(?:\n[^\S\n]*\n|FINAL REPORT|_{10,}|\A)\s*\Z")
+LOOK_BACK = 90
 """Characters to look back over: more than a line with its indentation."""
-CONTEXT = ("examination", "history", "indication", "technique", "comparison")
+LONGEST_NAME = 60
+"""Characters of a header within a line."""
+LONGEST_BARE_NAME = 40
+"""Characters of a header without a colon."""
+UNKNOWN_WORDS = range(1, 7)
+"""Words of a header that we do not know."""
+FEWEST_WORDS = 4
+"""Words of a text that may be the findings under a header that we do not know."""
+NARRATIVE = ("findings", "impression")
+FOUND = frozenset(("findings", MERGED, TITLE, ORGAN))
+"""Opens findings."""
+CONTEXT = frozenset(("examination", "history", "indication", "technique", "comparison"))
 """Sections that stand before what was seen."""
-SEEN = ("findings", "impression", Mark.merged, Mark.title, Mark.organ)
+SEEN = frozenset(("findings", "impression", MERGED, TITLE, ORGAN))
 """What the radiologist saw and made of it."""
+OTHER = "other"
+"""A header that we do not know."""
+NAMED = frozenset((*SECTIONS, *MESSAGES, SIGNATURE, *OTHER_READS, OTHER))
+"""Kinds that are names of sections."""
+LABELS = frozenset((TITLE, ORGAN, OTHER))
+"""Headers only where no known one says otherwise."""
+
+
+@dataclass(slots=True)
+class Block:
+    """A header and the text under it, up to the next header."""
+
+    kind: str
+    """What the header opens: a section, what `headers.opens` names beside them, or OTHER."""
+    name: str
+    """The header as it stands, without its colon; empty for what separates without a name."""
+    header: int
+    """Where the header starts."""
+    start: int
+    """Where the header ends and, once that is known, where its text starts."""
+    end: int = 0
+    """Where its text ends; equal to `start` if there is none. Neither end has white space."""
 
 
 @dataclass(frozen=True)
-class Sections:
+class Parsed:
     """What `parse` found."""
 
-    sections: dict[str, str]
-    """Name (one of `records.SECTIONS`, in that order) to text; empty sections are left out.
-    Lines are stripped and one blank line stands between paragraphs; nothing else is changed."""
-    flags: list[str] = field(default_factory=list)
+    text: str
+    """The report as it was given."""
+    spans: list[Section]
+    """Everything in it, in order and without overlap; extra sections are kept apart from the seven."""
+    flags: list[str]
     """`merged`: one header stands for findings and impression; its text is under findings.
     `unheaded`: no header stands above the findings; they are the paragraphs that no header claims.
     `no_narrative`: there are neither findings nor impression."""
 
-
-@dataclass(frozen=True)
-class Header:
-    """A header in a report."""
-
-    kind: Kind
-    name: str
-    """As it stands, without its colon."""
-    start: int
-    end: int
-    """Characters of the report from `start` up to `end` are the header."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A header's kind and name, and the text up to the next header."""
-
-    kind: Kind
-    name: str
-    text: str
+    @property
+    def sections(self) -> dict[str, str]:
+        """The seven as far as they are there, in the order of SECTIONS."""
+        return section_texts(self.text, self.spans, SECTIONS)
 
 
 def as_mapping(text: str) -> dict[str, str]:
-    """The sections of a report by name, without flags."""
-    return parse(text).sections
-
-
-def as_report(report_id: str, patient_id: str, text: str, split: str | None = None) -> Report:
-    """A report of a source that gives text without sections."""
+    """The sections of a report by name, the extra ones after the seven, without offsets and flags."""
     parsed = parse(text)
-    return Report(report_id, patient_id, text, parsed.sections, split, parsed.flags)
+    return section_texts(text, parsed.spans, [*SECTIONS, *(span.name for span in parsed.spans)])
 
 
-def parse(text: str) -> Sections:
+def as_text(sections: Mapping[str, str]) -> str:
+    """The canonical rendering of sections; parsing it gives them back."""
+    return "\n\n".join(f"{name.upper()}:\n{text}" for name, text in sections.items())
+
+
+def section_texts(text: str, spans: Sequence[Section], names: Sequence[str]) -> dict[str, str]:
+    """Name to text, for each of `names` that has any: parts joined by a blank line, lines stripped, one blank line between paragraphs,
+    lines of underscores left out; nothing else is changed."""
+    found: dict[str, list[str]] = {}
+    for span in spans:
+        if span.end > span.start and span.name in names and (part := tidy(text[span.start : span.end])):
+            found.setdefault(span.name, []).append(part)
+    return {name: "\n\n".join(found[name]) for name in names if name in found}
+
+
+def tidy(text: str) -> str:
+    """Strip every line, leave one blank line between paragraphs, and drop lines of underscores."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\n" in text:
+        text = "\n".join([line.strip() for line in text.split("\n")])
+    if "_" * 10 in text:
+        text = RULE_LINE.sub("", text).strip()
+    return MANY_BREAKS.sub("\n\n", text) if "\n\n\n" in text else text
+
+
+def parse(text: str) -> Parsed:
     """Split a report; any text will do.
 
     A header is a name that we know (`headers.opens`) before a colon at the start of a line, alone on a line, or in capitals before a
     colon within a line. Other labels (`Dr. ___:`, `8:45`, and `LUNGS:` within findings) are text. Sections that occur twice are joined
     in order. Wet reads, addenda, notifications and recommendations belong to none of the seven.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    headers = without_labels(without_other_reads(list(known_headers(text))))
-    blocks = blocks_between(text, headers)
-    flags = []
-    if any(block.kind is Mark.merged for block in blocks):
-        flags.append("merged")
-    if (claimed := with_unheaded_findings(blocks)) is not blocks:
+    # One kind of line break, without moving a character; the break in front makes every line begin with one.
+    lines = "\n" + (text.replace("\r\n", " \n").replace("\r", "\n") if "\r" in text else text)
+    blocks = headers_in(lines)
+    kinds = {block.kind for block in blocks}
+    if COMMENT in kinds:
+        read_comments(blocks, concluded="impression" in kinds or MERGED in kinds)
+    if START in kinds or not kinds.isdisjoint(OTHER_READS):
+        blocks = without_other_reads(blocks)
+    if not kinds.isdisjoint(LABELS):
+        blocks = without_labels(blocks)
+    blocks = with_texts(lines, blocks)
+    flags = ["merged"] if MERGED in kinds and any(block.kind == MERGED for block in blocks) else []
+    if claimed := with_unheaded_findings(lines, blocks):
         blocks = claimed
         flags.append("unheaded")
-    sections = joined(blocks)
-    if not sections.keys() & {"findings", "impression"}:
+    spans = spans_of(blocks)
+    for span in spans:
+        # A line of underscores is no text.
+        if span.name in NARRATIVE and span.start < span.end and (text[span.start] != "_" or tidy(text[span.start : span.end])):
+            break
+    else:
         flags.append("no_narrative")
-    return Sections(sections, flags)
+    return Parsed(text, spans, flags)
 
 
-def known_headers(text: str) -> Iterator[Header]:
-    """Every header that we know by name, in order; a line of underscores counts as a start of the final report without a name."""
-    capitals_nowhere = text == text.lower()
-    for match in CANDIDATE.finditer(text):
-        if match["rule"]:
-            yield Header(Mark.start, "", match.start("rule"), match.end("rule"))
+def read_comments(blocks: list[Block], *, concluded: bool) -> None:
+    """Take comments for the impression of a report that has none, else for a section of their own."""
+    for block in blocks:
+        if block.kind == COMMENT:
+            block.kind = OTHER if concluded else "impression"
+
+
+def headers_in(lines: str) -> list[Block]:
+    """Every header by its name and place, in order; a line of underscores is a START without a name."""
+    found = line_headers(lines)
+    within = headers_within(lines, found)
+    rules = [Block(START, "", match.start(), match.end()) for match in RULE.finditer(lines)] if "_" * 10 in lines else []
+    dashed = dashed_headers(lines, found) if " -" in lines or "–" in lines or "—" in lines else []
+    if within or rules or dashed:
+        found = sorted([*found, *within, *rules, *dashed], key=lambda header: header.header)
+    return found
+
+
+class Case:
+    """Whether a whole text is in capitals or in small letters, which then tell nothing; asked once."""
+
+    def __init__(self, text: str) -> None:
+        self.upper = text.isupper()
+        self.lower = text.islower()
+
+
+def line_headers(lines: str) -> list[Block]:
+    """Headers that begin a line."""
+    found = []
+    capitals = small = False
+    case = Case(lines)
+    for match in LINE_LABEL.finditer(lines):
+        name, colon = match.groups()
+        start, end = match.start(1), match.end()
+        if not colon and (len(name) > LONGEST_BARE_NAME or name[0].islower() or " - " in name):
             continue
-        name, start = match["line"] or match["within"], match.start("line" if match["line"] else "within")
-        if match["line"]:
-            kind = opens(name)
-            if kind is not None and is_header_line(match, kind, capitals_nowhere):
-                yield Header(kind, name.rstrip(), start, match.end())
-                continue
-            capitals = CAPITALS_AT_END.search(name) if match["colon"] == ":" else None
-            if capitals is None:
-                continue
-            name, start = capitals[0], start + capitals.start()
+        if name.startswith("FINAL REPORT ") and (rest := name[13:].lstrip()):
+            found.append(Block(START, "FINAL REPORT", start, start + 12))
+            start, name = start + len(name) - len(rest), rest
         kind = opens(name)
-        if kind is not None and kind not in (Mark.title, Mark.organ):
-            yield Header(kind, name, start, match.end())
+        if kind is None:
+            if colon == ":" and name.isupper() and may_be_unknown(lines, name, start):
+                found.append(Block(OTHER, name.rstrip(), start, end))
+        elif name.isupper():
+            if (colon == ":" or is_header_line(lines, case, kind, name, colon, start)) and not is_time(lines, name, end):
+                capitals = capitals or kind != START
+                found.append(Block(kind, name.rstrip(), start, end))
+        elif is_header_line(lines, case, kind, name, colon, start) and not is_time(lines, name, end):
+            small = True
+            found.append(Block(kind, name.rstrip(), start, end))
+    if capitals and small:
+        # Where headers are written in capitals, `Chest comparison:` is a label within one.
+        found = [header for header in found if header.name.isupper() or stands_alone(header.name)]
+    return found
 
 
-def is_header_line(match: re.Match[str], kind: Kind, capitals_nowhere: bool) -> bool:
+def is_time(lines: str, name: str, end: int) -> bool:
+    """Whether a colon stands within a time of day."""
+    return name[-1].isdigit() and lines[end : end + 1].isdigit()
+
+
+def is_header_line(lines: str, case: Case, kind: str, name: str, colon: str | None, start: int) -> bool:
     """Whether a line, or its start up to a colon, that reads as a known name is a header and no part of a wrapped sentence."""
-    name, before_colon = match["line"], bool(match["colon"])
-    if kind in (Mark.title, Mark.organ) and not before_colon:
-        return False
-    if name.isupper():
+    label = kind == TITLE or kind == ORGAN
+    if not colon:
+        if kind == START:
+            return True
+        if label or stands_alone(name) is None:
+            return False
+        if name.isupper() and not case.upper:
+            return True
+    elif colon == ";":
+        return name.isupper() and not label
+    elif name.isupper():
         return True
-    begins_like_one = name[0].isupper() or name[0].isdigit() or capitals_nowhere
-    if begins_like_one and before_colon and kind is not Mark.title:
+    elif kind != TITLE and (name[0].isupper() or name[0].isdigit() or not name[0].isalnum() or case.lower):
         return True
-    return PARAGRAPH_ENDS.search(match.string, max(0, match.start() - LINE), match.start()) is not None
+    return nothing_above(lines, start)
 
 
-def without_other_reads(headers: list[Header]) -> list[Header]:
+def nothing_above(lines: str, place: int) -> bool:
+    """Whether a paragraph begins there."""
+    return NOTHING_ABOVE.search(lines, max(0, place - LOOK_BACK), place) is not None
+
+
+def may_be_unknown(lines: str, name: str, start: int) -> bool:
+    """Whether a name in capitals that we do not know heads a paragraph of its own."""
+    return sum(map(str.isalpha, name)) > 2 and len(name.split()) in UNKNOWN_WORDS and nothing_above(lines, start)
+
+
+def headers_within(lines: str, known: Sequence[Block]) -> list[Block]:
+    """Headers in capitals before a colon anywhere, and in small letters too where the text has lost its line breaks.
+
+    `known` are those that begin a line: what they open is not looked for within lines, where it would be quoted.
+    """
+    found = []
+    ends = {header.start for header in known}
+    opened = {header.kind for header in known}
+    flattened = lines.count("\n", 0, 2000) < 3
+    colon = lines.find(":")
+    while colon != -1:
+        before = lines[colon - 1]
+        if colon + 1 not in ends and (before.isupper() or before == ")" or (before == " " and flattened)):
+            label = CAPITALS_AT_END.search(lines, max(0, colon - LONGEST_NAME), colon)
+            # The end of what stands before may be in capitals too: the longest name that we know counts.
+            name = label[0] if label else ""
+            if label and ends_sentence(lines, label.start()) and (kind := opens(name)) not in (None, TITLE, ORGAN, *opened):
+                found.append(Block(kind, name, label.start(), colon + 1))  # type: ignore[arg-type]
+                name = ""
+            while name:
+                if (kind := stands_alone(name)) and kind not in opened:
+                    start = label.start() + len(label[0]) - len(name)  # type: ignore[union-attr]
+                    found.append(Block(kind, name, start, colon + 1))
+                    break
+                name = name.partition(" ")[2]
+        colon = lines.find(":", colon + 1)
+    if flattened:
+        for match in SMALL_WITHIN.finditer(lines):
+            if match.end() not in ends and (kind := stands_alone(match[1])) and kind not in opened:
+                found.append(Block(kind, match[1], match.start(1), match.end()))
+    return found
+
+
+def ends_sentence(lines: str, place: int) -> bool:
+    """Whether a sentence has ended before this place."""
+    return lines[max(0, place - 3) : place].rstrip().endswith((".", "?", "!"))
+
+
+def dashed_headers(lines: str, known: Sequence[Block]) -> list[Block]:
+    """Headers that begin a line in capitals and end with a dash, but for those that `known` ones begin with."""
+    begun = {header.header for header in known}
+    return [
+        Block(kind, match[1], match.start(1), match.end())
+        for match in DASHED.finditer(lines)
+        if match.start(1) not in begun and (kind := stands_alone(match[1]))
+    ]
+
+
+def without_other_reads(headers: list[Block]) -> list[Block]:
     """Drop the headers within wet reads and addenda, which last until a line closes them, or to the end once the report has been read.
 
     Lines that close nothing, such as one that underlines a header, are dropped too.
     """
-    kept: list[Header] = []
+    kept: list[Block] = []
     inside = False
-    for position, header in enumerate(headers):
-        inside = inside and header.kind is not Mark.start
-        closes_nothing = not header.name and bool(kept) and kept[-1].kind not in (Mark.other_read, Mark.message)
+    last_start = max((place for place, header in enumerate(headers) if header.kind == START), default=-1)
+    seen = False
+    for place, header in enumerate(headers):
+        inside = inside and header.kind != START
+        closes_nothing = not header.name and bool(kept) and kept[-1].kind not in OTHER_READS and kept[-1].kind != "notification"
         if inside or closes_nothing:
             continue
         kept.append(header)
-        if header.kind is Mark.other_read:
-            closed = any(later.kind is Mark.start for later in headers[position:])
-            inside = closed or any(earlier.kind in SEEN for earlier in kept)
+        seen = seen or header.kind in SEEN
+        if header.kind in OTHER_READS:
+            inside = place < last_start or seen
     return kept
 
 
-def without_labels(headers: list[Header]) -> list[Header]:
-    """Drop titles and organs, but where they open the findings of a report that has no header for them."""
-    headed = any(header.kind in ("findings", Mark.merged) for header in headers)
-    kept: list[Header] = []
+def without_labels(headers: list[Block]) -> list[Block]:
+    """Drop titles, organs and unknown headers, but where they open something: findings that have no header, or a section of no known
+    name that stands outside of what was seen."""
+    headed = any(header.kind in ("findings", MERGED) for header in headers)
+    kept: list[Block] = []
+    below_seen = False
     for header in headers:
-        below_findings = bool(kept) and kept[-1].kind in SEEN
-        if header.kind in (Mark.title, Mark.organ) and (headed or below_findings):
+        if header.kind in LABELS and (below_seen or (headed and header.kind != OTHER)):
             continue
         kept.append(header)
+        below_seen = header.kind in SEEN
     return kept
 
 
-def blocks_between(text: str, headers: list[Header]) -> list[Block]:
-    """The report as blocks, the first of them holding what stands above all headers; the name of an organ is part of its text."""
-    bounds = [Header(Mark.start, "", 0, 0), *headers, Header(Mark.start, "", len(text), len(text))]
-    return [
-        Block(header.kind, header.name, tidy(text[header.start if header.kind is Mark.organ else header.end : following.start]))
-        for header, following in pairwise(bounds)
-    ]
+def with_texts(lines: str, headers: list[Block]) -> list[Block]:
+    """The headers with their texts, under one more for what stands above them all; the name of an organ is part of its text."""
+    blocks = [Block(START, "", 0, 0), *headers]
+    end = len(lines)
+    for block in reversed(blocks):
+        set_text(lines, block, block.header if block.kind == ORGAN else block.start, end)
+        end = block.header
+    return blocks
 
 
-def tidy(text: str) -> str:
-    """Strip every line, leave one blank line between paragraphs, and drop lines of underscores."""
-    stripped = "\n".join(map(str.strip, text.split("\n")))
-    return PARAGRAPH_BREAK.sub("\n\n", RULE.sub("", stripped)).strip()
+def set_text(lines: str, block: Block, start: int, end: int) -> Block:
+    """Let the block's text be what lies between two places, without the white space there."""
+    below = lines[start:end].lstrip()
+    text = below.rstrip()
+    if text:
+        block.start = end - len(below)
+    block.end = block.start + len(text)
+    return block
 
 
-def with_unheaded_findings(blocks: list[Block]) -> list[Block]:
-    """Give paragraphs that no header claims to the findings, in a report that has no header for them; else the same list.
+def with_unheaded_findings(lines: str, blocks: list[Block]) -> list[Block] | None:
+    """The blocks with findings that no header opens, for a report that has no header for them; None where there are none such.
 
-    They are what follows the first paragraph under the last context header above the impression or, without context headers, what
-    follows the title in the text above all headers.
+    They are what follows the first paragraph under the last context header above the impression; without context headers, what follows
+    the title in the text above all headers; or else the text under the last header above the impression, if we do not know it.
     """
-    if any(block.kind in SEEN and block.kind != "impression" and (block.text or block.kind is not Mark.title) for block in blocks):
-        return blocks
-    ends = next((position for position, block in enumerate(blocks) if block.kind == "impression"), len(blocks))
-    above = [position for position, block in enumerate(blocks[:ends]) if block.text]
-    context = [position for position in above if blocks[position].kind in CONTEXT]
-    free = [position for position in above if blocks[position].kind is Mark.start]
-    if not context and not free:
-        return blocks
-    place = context[-1] if context else free[-1]
-    block = blocks[place]
-    own, unclaimed = first_paragraph_and_rest(block) if context else title_and_rest(block)
-    if not unclaimed:
-        return blocks
-    return [*blocks[:place], Block(block.kind, block.name, own), Block("findings", "", unclaimed), *blocks[place + 1 :]]
-
-
-def first_paragraph_and_rest(block: Block) -> tuple[str, str]:
-    """The paragraph that a header claims, and those after it."""
-    own, _, rest = block.text.partition("\n\n")
-    return own, rest
-
-
-def title_and_rest(block: Block) -> tuple[str, str]:
-    """Leading paragraphs that are no sentence, and those after them; a text without sentences is all rest."""
-    paragraphs = block.text.split("\n\n")
-    titles = next((count for count, paragraph in enumerate(paragraphs) if paragraph.endswith((".", "?", "!"))), 0)
-    return "\n\n".join(paragraphs[:titles]), "\n\n".join(paragraphs[titles:])
-
-
-def joined(blocks: list[Block]) -> dict[str, str]:
-    """Section to text, repeated sections joined by a blank line."""
-    found: dict[str, list[str]] = {name: [] for name in SECTIONS}
     for block in blocks:
-        if block.kind in (Mark.merged, Mark.title, Mark.organ):
-            found["findings"].append(block.text)
-        elif isinstance(block.kind, str):
-            found[block.kind].append(block.text)
-    texts = {name: "\n\n".join(filter(None, found[name])) for name in SECTIONS}
-    if not texts["examination"]:
-        texts["examination"] = next((block.name for block in blocks if block.kind is Mark.title), "")
-    return {name: text for name, text in texts.items() if text}
+        if block.kind in FOUND and (block.kind != TITLE or block.end > block.start):
+            return None
+    ends = next((place for place, block in enumerate(blocks) if block.kind == "impression"), len(blocks))
+    above = [place for place, block in enumerate(blocks[:ends]) if block.end > block.start]
+    context = [place for place in above if blocks[place].kind in CONTEXT]
+    free = [place for place in above if blocks[place].kind == START]
+    place = context[-1] if context else free[-1] if free else None
+    if place is not None:
+        claimer = blocks[place]
+        cut = end_of_first_paragraph(lines, claimer) if context else end_of_title(lines, claimer)
+        if cut is not None:
+            unclaimed = set_text(lines, Block("findings", "", cut, cut), cut, claimer.end)
+            return [*blocks[:place], set_text(lines, claimer, claimer.start, cut), unclaimed, *blocks[place + 1 :]]
+    unknown = [place for place in above if blocks[place].kind == OTHER]
+    if context and unknown and unknown[-1] == above[-1] > context[-1]:
+        block = blocks[above[-1]]
+        text = lines[block.start : block.end]
+        if text.endswith((".", "?", "!")) and len(text.split()) >= FEWEST_WORDS:
+            block.kind = TITLE
+            return blocks
+    return None
+
+
+def end_of_first_paragraph(lines: str, block: Block) -> int | None:
+    """Where the paragraph that a header claims ends, if another follows."""
+    match = PARAGRAPH_BREAK.search(lines, block.start, block.end)
+    return match.start() if match else None
+
+
+def end_of_title(lines: str, block: Block) -> int | None:
+    """Where the leading paragraphs end that are no sentence, if a sentence follows them; a text without sentences is no title at all."""
+    start = block.start
+    for match in PARAGRAPH_BREAK.finditer(lines, block.start, block.end):
+        if lines[start : match.start()].endswith((".", "?", "!")):
+            break
+        start = match.end()
+    else:
+        if not lines[start : block.end].endswith((".", "?", "!")):
+            return block.start
+    return start
+
+
+def spans_of(blocks: list[Block]) -> list[Section]:
+    """The sections that blocks stand for, with places in the report as it was given."""
+    spans = []
+    examined = any(block.kind == "examination" and block.end > block.start for block in blocks)
+    for block in blocks:
+        kind, name, start, end = block.kind, block.name, block.start - 1, block.end - 1
+        if kind in NAMED:
+            if name:
+                spans.append(Section(kind, name, "header", start, end))
+            elif start < end:
+                spans.append(Section(kind, "", "last_paragraph", start, end))
+        elif kind == MERGED:
+            spans.append(Section("findings", name, "merged", start, end))
+        elif kind == TITLE:
+            # The title names the examination, where nothing else does.
+            spans.append(Section("preamble" if examined else "examination", "", "title", block.header - 1, block.header - 1 + len(name)))
+            examined = True
+            if start < end:
+                spans.append(Section("findings", name, "title", start, end))
+        elif start < end:
+            spans.append(Section("findings", "", "title", start, end) if kind == ORGAN else Section("preamble", "", "none", start, end))
+    return spans

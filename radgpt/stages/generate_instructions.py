@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from radgpt.config import Data, InstructionPrompt, Instructions, Teacher
+from radgpt.config import Data, DataUse, InstructionPrompt, Instructions, Teacher
 from radgpt.instructions.filters import Draft, first_reason, instruction_tests
 from radgpt.instructions.generations import Bill, generations
 from radgpt.instructions.parsing import parse_instruction
@@ -17,7 +17,16 @@ from radgpt.teacher.ask import Request, open_teacher
 WRITES = {"raw_instructions": "raw_instructions.jsonl"}
 
 
-def run(run: Run, reports: Path, instructions: Instructions, prompt: InstructionPrompt, teacher: Teacher, data: Data, seed: int) -> None:
+def run(
+    run: Run,
+    reports: Path,
+    instructions: Instructions,
+    prompt: InstructionPrompt,
+    teacher: Teacher,
+    data: Data,
+    governance: DataUse,
+    seed: int,
+) -> None:
     """Write one Generation for each instruction asked for, in the order of the reports.
 
     Reports flagged `no_narrative` are skipped and counted: there is nothing in them to ask about.
@@ -31,7 +40,11 @@ def run(run: Run, reports: Path, instructions: Instructions, prompt: Instruction
     bill = Bill()
     skipped = 0
     rows = read_records(reports, Report)
-    with open_teacher(teacher, data.governance, seed, run.directory / "journal.jsonl") as ask, run.write("raw_instructions") as write:
+    journal = run.directory / "journal.jsonl"
+    with (
+        open_teacher(teacher, data.governance, seed, journal, attestation=governance.attestation) as ask,
+        run.write("raw_instructions") as write,
+    ):
         while epoch := list(itertools.islice(rows, instructions.pool_epoch)):
             told = [report for report in epoch if "no_narrative" not in report.flags]
             skipped += len(epoch) - len(told)

@@ -1,39 +1,73 @@
-"""Read the reports of a source and split them into sections."""
+"""Read the reports of a source, split them into sections, and say how good they are."""
 
-from collections import Counter
+import json
+import shutil
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
 from tqdm import tqdm
 
-from radgpt.config import Data
+from radgpt.artifacts import digest, write_text
+from radgpt.config import Data, Source
 from radgpt.errors import UserError
-from radgpt.reports.reading import read_reports
+from radgpt.reports.quality import Quality
+from radgpt.reports.quality_page import render
+from radgpt.reports.reading import plan
+from radgpt.reports.shards import folder_name, make_shards
 from radgpt.run import Run
 
-WRITES = {"reports": "reports.jsonl"}
+WRITES = {"reports": "reports.jsonl", "flagged": "flagged.jsonl", "quality": "quality.json", "quality_page": "quality.html"}
 
 
 def run(run: Run, data: Data, seed: int) -> None:
-    """Write every report of `data` as a row of `reports.jsonl`, in the source's order."""
-    counts: Counter[str] = Counter()
-    patients: set[str] = set()
-    with run.write("reports") as append:
-        for report in tqdm(read_reports(data, seed), desc="preprocess", unit=" reports", total=expected(data), disable=None):
-            append(report)
-            patients.add(report.patient_id)
-            counts.update(["reports", *report.sections, *report.flags])
-        if not counts["reports"]:
+    """Write every report of `data` as a row of `reports.jsonl`, in the source's order, and what there is to say of them all.
+
+    Raises:
+        UserError: the source cannot be read or holds no report, or two of its reports have one id.
+    """
+    quality = Quality()
+    found = plan(data, seed)
+    shards = run.directory / folder_name()
+    with (
+        tqdm(desc="preprocess", unit=" reports", total=found.total, disable=None) as bar,
+        run.join("reports") as join_reports,
+        run.join("flagged") as join_flagged,
+    ):
+        for shard in make_shards(shards, data, found.items):
+            join_reports(shard.reports)
+            join_flagged(shard.flagged)
+            quality.merge(shard.quality)
+            bar.update(shard.quality.reports)
+        if not quality.reports:
             raise UserError(f"data.path={data.path}: no reports in it")
-    run.summarise(
-        reports=counts["reports"],
-        patients=len(patients),
-        with_findings=counts["findings"],
-        with_impression=counts["impression"],
-        merged=counts["merged"],
-        unheaded=counts["unheaded"],
-        no_narrative=counts["no_narrative"],
-    )
+        refuse_repeated_ids(quality, data)
+    write_text(run.path("quality"), json.dumps(quality.as_json()))
+    dataset = digest(run.path("reports"))
+    write_text(run.path("quality_page"), render(quality, data.governance, facts(data, dataset)))
+    for leftover in run.directory.glob(".shards-*"):
+        shutil.rmtree(leftover)
+    run.say(f"{quality.console(data.governance)}\n  more         {run.path('quality_page')}")
+    run.summarise(dataset=f"sha256:{dataset[:16]}", **quality.summary())
 
 
-def expected(data: Data) -> int | None:
-    """How many reports the progress bar should end at, where that is known beforehand."""
-    return data.limit if data.path else min(data.synthetic_reports, data.limit or data.synthetic_reports)
+def refuse_repeated_ids(quality: Quality, data: Data) -> None:
+    """Raise UserError if two reports have one id; it gives their places, as ids might be text by mistake."""
+    places: dict[str, int] = {}
+    for place, report_id in enumerate(quality.ids(), start=1):
+        if (earlier := places.setdefault(report_id, place)) != place:
+            mend = "; set data.report_id_field to a column of unique ids" if data.source in (Source.table, Source.huggingface) else ""
+            raise UserError(f"data.path={data.path}: reports {earlier} and {place} have the same id{mend}")
+
+
+def facts(data: Data, dataset: str) -> dict[str, str]:
+    """What the quality report says of its run."""
+    return {
+        "Source": data.source.value + (f", {Path(data.path).name}" if data.path else ""),
+        "Sections": {"radgpt": "radgpt's parser", "mit_lcp": "as MIT-LCP's code finds them", "original": "as the original Radiology-GPT's does"}[
+            data.sections.value
+        ],
+        "Governance": data.governance.value,
+        "Dataset": f"sha256:{dataset}",
+        "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by radgpt {version('radgpt')}",
+    }

@@ -42,6 +42,8 @@ class Reply:
     model: str
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    attestation_sha256: str | None = None
+    """Digest of the attestation that it was asked under, if any."""
 
 
 PATIENCE = 300.0
@@ -52,12 +54,14 @@ Ask = Callable[[Iterable[Request]], Iterator[Reply]]
 
 
 @contextmanager
-def open_teacher(teacher: Teacher, governance: Governance, seed: int, journal: Path, *, patience: float = PATIENCE) -> Iterator[Ask]:
+def open_teacher(
+    teacher: Teacher, governance: Governance, seed: int, journal: Path, *, attestation: str | None = None, patience: float = PATIENCE
+) -> Iterator[Ask]:
     """Give a function that asks this teacher; it may be called several times.
 
     Every reply of a language model is appended to the file `journal` before it is yielded, and a request whose reply stands
     there is not sent again. A row that failed after `teacher.max_attempts` tries (`failed: …`) is not kept: a rerun tries again.
-    The rules teacher needs neither network nor journal.
+    The rules teacher needs neither network nor journal. `attestation` is the file that may let credentialed data leave this machine.
 
     Raises:
         UserError: the data may not go to this endpoint, the key is missing, another process has the journal open, or, while
@@ -77,11 +81,11 @@ def open_teacher(teacher: Teacher, governance: Governance, seed: int, journal: P
             yield follow_rules
         return
 
-    from radgpt.teacher.endpoints import endpoint_of
+    from radgpt.governance.endpoints import endpoint_of
     from radgpt.teacher.journal import Journal
     from radgpt.teacher.session import Session
 
-    endpoint = endpoint_of(teacher, governance)
+    endpoint = endpoint_of(teacher, governance, attestation)
     key = key_of(teacher)
     with Journal(journal) as kept, progress() as bar:
         session = Session(teacher, endpoint, key, seed, kept, patience)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from radgpt.config import Provider, Teacher
 from radgpt.errors import UserError
+from radgpt.governance.connections import request_guard
+from radgpt.governance.endpoints import Endpoint
 from radgpt.teacher.ask import Reply, Request
-from radgpt.teacher.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI
@@ -50,17 +51,21 @@ class Failure:
 
 
 def connect(teacher: Teacher, endpoint: Endpoint, key: str) -> "AsyncOpenAI":
-    """The client of an endpoint: no retries, no redirects, and no proxy unless the endpoint allows one; connects lazily."""
+    """The client of an endpoint: no retries, no redirects, no proxy unless the endpoint allows one; connects lazily."""
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient
 
     # One line for each request would flood the console, whose root logger Hydra sets to INFO.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    if endpoint.credentialed:
+        # OPENAI_LOG=debug would write whole prompts to the console.
+        logging.getLogger("openai").setLevel(logging.WARNING)
     transport = DefaultAioHttpClient(
         follow_redirects=False,
         trust_env=endpoint.proxied,
         # On a private network the machine's own certificates, so that an internal authority can be trusted.
         verify=True if endpoint.proxied else ssl.create_default_context(),
         timeout=teacher.timeout,
+        event_hooks={"request": [request_guard(endpoint)] if endpoint.credentialed else []},
     )
     if teacher.provider is Provider.azure:
         return AsyncAzureOpenAI(

@@ -3,14 +3,14 @@
 import asyncio
 import random
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from radgpt.config import Teacher
 from radgpt.errors import UserError
+from radgpt.governance.endpoints import Endpoint
 from radgpt.teacher.ask import Reply, Request
 from radgpt.teacher.client import Failure, Wait, characters, read_completion, read_error
-from radgpt.teacher.endpoints import Endpoint
 from radgpt.teacher.journal import Journal
 from radgpt.teacher.pacing import Pacer, TokenEstimate
 
@@ -58,6 +58,7 @@ class Sender:
                     if result.outcome == "empty" and empties < EMPTY_RETRIES:
                         empties += 1
                         continue
+                    result = replace(result, attestation_sha256=self._endpoint.attestation_sha256)
                     self._journal.put(key, {"generation_id": request.generation_id, "kind": request.kind, **asdict(result)})
                     return result
                 self._refuse_to_wait_longer(result)
@@ -68,7 +69,9 @@ class Sender:
                         if result.advice and not self._accepted and (result.unsent or not len(self._journal)):
                             raise UserError(result.advice)
                         if not result.unsent:
-                            return Reply(f"failed: {result.reason}", "", self._teacher.model)
+                            return Reply(
+                                f"failed: {result.reason}", "", self._teacher.model, attestation_sha256=self._endpoint.attestation_sha256
+                            )
                     bound = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10))
                     await asyncio.sleep(self._jitter.uniform(0, bound))
         finally:

@@ -10,10 +10,11 @@ from contextlib import suppress
 from typing import Any
 
 from radgpt.config import Teacher
+from radgpt.governance.connections import loop_for
+from radgpt.governance.endpoints import Endpoint
 from radgpt.records import canonical_json
 from radgpt.teacher.ask import Reply, Request
 from radgpt.teacher.client import connect, request_body
-from radgpt.teacher.endpoints import Endpoint, PrivateNetworkLoop
 from radgpt.teacher.journal import Journal
 from radgpt.teacher.sending import Sender
 
@@ -89,7 +90,7 @@ class Session:
         body = request_body(self._teacher, request, int(hashlib.sha256(row.encode()).hexdigest()[:8], 16) >> 1)
         key = hashlib.sha256(canonical_json([body, row]).encode()).hexdigest()
         if known := self._journal.get(key):
-            return Reply(**{name: known[name] for name in Reply.__dataclass_fields__})
+            return Reply(**{name: known[name] for name in Reply.__dataclass_fields__ if name in known})
         if self._error or not self._thread.is_alive():
             raise self._error or RuntimeError("the teacher's session is over")
         return asyncio.run_coroutine_threadsafe(self._answer(key, body, request), self._loop)
@@ -116,9 +117,8 @@ class Session:
 
     def _run(self) -> None:
         """The thread: loop from start to end."""
-        loop_factory = PrivateNetworkLoop if self._endpoint.private_only else asyncio.new_event_loop
         try:
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
+            with asyncio.Runner(loop_factory=loop_for(self._endpoint)) as runner:
                 runner.run(self._serve())
         except BaseException as error:
             self._error = self._error or error

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from radgpt.artifacts import digest, write_records
-from radgpt.config import AnswerPrompt, ChatPrompt, Data, Dataset, Governance, InstructionPrompt, Instructions, Source, Teacher
+from radgpt.config import AnswerPrompt, ChatPrompt, Data, Dataset, DataUse, Governance, InstructionPrompt, Instructions, Source, Teacher
 from radgpt.errors import UserError
 from radgpt.records import SPLITS, TASKS, Dropped, Generation, Instruction, Pair, Report, read_records
 from radgpt.run import Run
@@ -56,7 +56,7 @@ def a_run(folder: Path, stage: Any) -> Run:
 
 def write_instructions(folder: Path, reports: Path, seed: int = 0) -> Run:
     run = a_run(folder, generate_instructions)
-    generate_instructions.run(run, reports, INSTRUCTIONS, INSTRUCTION_PROMPT, Teacher(), DATA, seed)
+    generate_instructions.run(run, reports, INSTRUCTIONS, INSTRUCTION_PROMPT, Teacher(), DATA, DataUse(), seed)
     return run
 
 
@@ -66,7 +66,7 @@ def whole_line(folder: Path, reports: Path, dataset: Dataset | None = None) -> d
     postprocess_instructions.run(runs["instructions"], runs["raw_instructions"].path("raw_instructions"), reports, INSTRUCTIONS)
     instructions = runs["instructions"].path("instructions")
     runs["raw_answers"] = a_run(folder / "3", generate_answers)
-    generate_answers.run(runs["raw_answers"], instructions, reports, ANSWER_PROMPT, Teacher(), DATA, 0)
+    generate_answers.run(runs["raw_answers"], instructions, reports, ANSWER_PROMPT, Teacher(), DATA, DataUse(), 0)
     runs["dataset"] = a_run(folder / "4", postprocess_answers)
     answers = runs["raw_answers"].path("raw_answers")
     postprocess_answers.run(runs["dataset"], answers, instructions, reports, CHAT_PROMPT, dataset or Dataset(), 0)

@@ -1,112 +1,130 @@
-"""Read MIMIC-CXR's reports from the folder that holds `files/p10/p10000032/s50414267.txt` and so on."""
+"""Read MIMIC-CXR's reports from their tree or from mimic-cxr-reports.zip, and what its lists and MIMIC-CXR-JPG's say of each study."""
 
-import csv
-import gzip
-import zlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from radgpt.config import Data
+from radgpt.config import Data, SplitPolicy
 from radgpt.errors import UserError
-from radgpt.records import Report
-from radgpt.reports.sections import as_report
+from radgpt.reports.document import Document, Plan
+from radgpt.reports.readers import mimic_archive, mimic_lists
+from radgpt.reports.readers.mimic_archive import ARCHIVE
+from radgpt.reports.readers.mimic_lists import About
+from radgpt.reports.readers.mimic_places import Place, lists_of, place_of, report_path, walked
+from radgpt.reports.readers.splits import no_official_split
 
-STUDY_LIST = "cxr-study-list.csv.gz"
-SPLIT_LIST = "mimic-cxr-2.0.0-split.csv.gz"
-"""Belongs to MIMIC-CXR-JPG; used where it has been put beside the study list."""
-SPLIT_NAMES = {"train": "train", "validate": "validation", "test": "test"}
+NOTHING = About()
+ONE_READ = 65536
+"""Bytes; more than any report has."""
 
 
-def read(data: Data, seed: int) -> Iterator[Report]:
-    """Yield the studies of cxr-study-list.csv.gz in its order or, without that file, all under `files` in sorted order.
+class Study(NamedTuple):
+    """A report to read."""
 
-    The id of a report is its study's (`s50414267`), the id of a patient the subject's (`p10000032`). Splits are MIMIC-CXR-JPG's
-    where its split file stands in the same folder.
+    patient_id: str
+    report_id: str
+    where: bytes | None
+    """Its place in the archive; None in a tree, where the ids say it."""
+    about: About
+
+
+def plan(data: Data, seed: int) -> Plan:
+    """List the studies of cxr-study-list in its order, or without it those of cxr-record-list, or else all there are in sorted order.
+
+    The id of a report is its study's (`s50414267`), that of a patient the subject's (`p10000032`). Tree and archive give the same.
     """
+    place = place_of(data)
+    lists = lists_of(data, place.home)
+    if data.split is SplitPolicy.patient:
+        lists.pop("split", None)
+    if data.split is SplitPolicy.official and "split" not in lists:
+        raise no_official_split(data)
+    about = mimic_lists.about_studies(place.home, lists)
+    listed = mimic_lists.studies(place.home)
+    if place.archive is not None:
+        assert data.path is not None
+        members = mimic_archive.members(place.archive, data.path)
+        studies = [
+            Study(patient, report, member(members, patient, report, place), about.get(report, NOTHING))
+            for patient, report in (listed if listed is not None else [(patient, report) for report, (patient, _) in members.items()])
+        ]
+        return Plan(studies, len(studies))
+    found = (
+        Study(patient, report, None, about.get(report, NOTHING))
+        for patient, report in (listed if listed is not None else walked(place.home))
+    )
+    return Plan(found, None if listed is None else len(listed))
+
+
+def member(members: dict[str, tuple[str, bytes]], patient_id: str, report_id: str, place: Place) -> bytes:
+    """Where a report stands in the archive; raises UserError if it is listed only."""
+    patient, where = members.get(report_id, ("", b""))
+    if patient != patient_id:
+        raise missing(f"{place.archive}: {report_id} of {patient_id}")
+    return where
+
+
+def missing(report: str) -> UserError:
+    """What a user is told of a listed report that is not there."""
+    return UserError(f"{report} is not there, though a list names it; complete the download, or remove the list to read what is there")
+
+
+def load(data: Data, items: Sequence[Any]) -> Iterator[Document]:
+    """Read the reports; bytes that are no UTF-8 are taken for Latin-1, in which any byte is a letter."""
+    for study, content in contents(data, items):
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")
+        about = study.about
+        flags = ("split_conflict",) if about.conflict else ()
+        yield Document(study.report_id, study.patient_id, text, None, about.split, flags, metadata(about))
+
+
+def contents(data: Data, items: Sequence[Study]) -> Iterator[tuple[Study, bytes]]:
+    """The bytes of each report."""
     assert data.path is not None
-    root = Path(data.path).expanduser()
-    refuse_wrong_root(root, data.path)
-    splits = read_splits(root / SPLIT_LIST) if (root / SPLIT_LIST).is_file() else {}
-    found = False
-    for path in listed(root) if (root / STUDY_LIST).is_file() else walked(root):
-        found = True
-        yield as_report(path.stem, path.parent.name, text_of(path), splits.get(path.stem))
-    if not found:
-        raise UserError(f"data.path={data.path}: no report such as files/p10/p10000032/s50414267.txt in it{what_it_may_be(root)}")
-
-
-def refuse_wrong_root(root: Path, typed: str) -> None:
-    """Raise UserError if a path cannot be MIMIC-CXR's folder, saying what it seems to be."""
-    if not root.is_dir():
-        raise UserError(f"data.path={typed} is no folder; unpack mimic-cxr-reports.zip and give the folder that holds `files`")
-    if (root / "files").is_dir():
+    path = Path(data.path).expanduser()
+    if not items or items[0].where is None:
+        for study in items:
+            yield study, read(report_path(path, study.patient_id, study.report_id))
         return
-    if root.name == "files" or (root / "p10").is_dir():
-        raise UserError(f"data.path={typed} is the `files` folder itself; give the one that holds it: data.path={root.parent}")
-    raise UserError(f"data.path={typed} holds no folder `files`{what_it_may_be(root)}")
-
-
-def what_it_may_be(root: Path) -> str:
-    """The mend for a folder without reports, as the end of a message."""
-    if (inner := root / "mimic-cxr-reports" / "files").is_dir():
-        return f"; the reports seem to stand one folder down: data.path={inner.parent}"
-    if (root / "mimic-cxr-reports.zip").is_file():
-        return "; unpack mimic-cxr-reports.zip there"
-    if any(root.glob("mimic-cxr-2.0.0-*.csv.gz")):
-        return "; it looks like MIMIC-CXR-JPG, which has no reports: they are in MIMIC-CXR's mimic-cxr-reports.zip"
-    return "; give the folder that mimic-cxr-reports.zip was unpacked in"
-
-
-def listed(root: Path) -> Iterator[Path]:
-    """Yield the reports that the study list names; raises UserError at one that is not there."""
-    for line, row in rows(root / STUDY_LIST, ("subject_id", "study_id", "path")):
-        path = root / row["path"]
-        if path.stem != f"s{row['study_id']}" or path.parent.name != f"p{row['subject_id']}":
-            raise UserError(f"{root / STUDY_LIST}, line {line}: path and ids disagree; download the list again")
-        if not path.is_file():
-            mend = (
-                what_it_may_be(root) if not any(walked(root)) else f"; complete the download, or remove {STUDY_LIST} to read what is there"
-            )
-            raise UserError(f"{root / STUDY_LIST}, line {line}: {path} is not there{mend}")
-        yield path
-
-
-def walked(root: Path) -> Iterator[Path]:
-    """Yield all reports under `files`, by subject and study."""
-    for group in sorted(path for path in (root / "files").iterdir() if path.is_dir()):
-        for subject in sorted(path for path in group.iterdir() if path.is_dir()):
-            yield from sorted(path for path in subject.iterdir() if path.suffix == ".txt" and path.name.startswith("s"))
-
-
-def text_of(path: Path) -> str:
-    """A report's text; bytes that are no UTF-8 are taken for Latin-1, in which any byte is a letter."""
-    content = path.read_bytes()
+    file = path if path.is_file() else path / ARCHIVE
+    archive = os.open(file, os.O_RDONLY)
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+        for study in items:
+            assert study.where is not None
+            yield study, mimic_archive.read(archive, study.where, f"{file}: {study.report_id} of {study.patient_id}")
+    finally:
+        os.close(archive)
 
 
-def read_splits(path: Path) -> dict[str, str]:
-    """Report id to split; the file has a row for each image, and images of a study share its split."""
-    splits = {}
-    for line, row in rows(path, ("study_id", "split")):
-        if row["split"] not in SPLIT_NAMES:
-            raise UserError(f"{path}, line {line}: split is none of {', '.join(SPLIT_NAMES)}; download the file again")
-        splits[f"s{row['study_id']}"] = SPLIT_NAMES[row["split"]]
-    return splits
-
-
-def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row) of a gzipped CSV list; raises UserError if it is broken or lacks a column."""
+def read(path: str) -> bytes:
+    """The bytes of a small file: this is where a run over 228,000 files spends its time, so no file object is made."""
     try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
-                raise UserError(f"{path}: no column '{missing[0]}'; download the file again")
-            for row in reader:
-                if any(row[column] is None for column in columns):
-                    raise UserError(f"{path}, line {reader.line_num}: too few columns; download the file again")
-                yield reader.line_num, row
-    except (gzip.BadGzipFile, EOFError, zlib.error, csv.Error, UnicodeDecodeError):
-        raise UserError(f"{path} is no whole gzipped CSV file; download it again") from None
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        raise missing(path) from None
+    try:
+        content = part = os.read(file, ONE_READ)
+        while len(part) == ONE_READ:
+            part = os.read(file, ONE_READ)
+            content += part
+        return content
+    finally:
+        os.close(file)
+
+
+def metadata(about: About) -> dict[str, Any]:
+    """What is known of a study beside its text."""
+    known: dict[str, Any] = {}
+    if about.images is not None:
+        known["images"] = about.images
+    if about.views:
+        known["views"] = list(about.views)
+    if about.chexpert is not None:
+        known["chexpert"] = mimic_lists.labels_of(about.chexpert)
+    if about.negbio is not None:
+        known["negbio"] = mimic_lists.labels_of(about.negbio)
+    return known

@@ -4,48 +4,52 @@ import gzip
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from radgpt.config import Data
 from radgpt.errors import UserError
-from radgpt.records import SECTIONS, Report
+from radgpt.reports.document import Document, Plan
 
 
-def read(data: Data, seed: int) -> Iterator[Report]:
-    """Yield the reports of NLMCXR_reports.tgz, or of a folder with its XML files at any depth, by rising number.
+def plan(data: Data, seed: int) -> Plan:
+    """List the reports of NLMCXR_reports.tgz, or of a folder with its XML files at any depth, by rising number.
 
-    Sections come from the labels of AbstractText. The collection names no patients: every report counts as one's own.
+    An item is (name, content): a compressed archive is read front to back, so holding 4,000 small files beats 4,000 seeks. The content
+    of a file in a folder is None until it is loaded.
     """
     assert data.path is not None
     path = Path(data.path).expanduser()
-    found = False
-    for name, content in folder_files(path) if path.is_dir() else archive_files(path):
-        found = True
-        yield report_of(content, f"data.path={data.path}: {name}")
-    if not found:
+    items = [(name, None) for name in folder_names(path)] if path.is_dir() else archive_files(path)
+    if not items:
         raise UserError(f"data.path={data.path} holds no .xml file; data=openi reads NLMCXR_reports.tgz or the folder unpacked from it")
+    return Plan(items, len(items))
 
 
-def folder_files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, content) of the XML files under a folder."""
-    for path in sorted(folder.rglob("*.xml"), key=lambda path: by_number(path.as_posix())):
-        if is_report(path.name):
-            yield path.relative_to(folder).as_posix(), path.read_bytes()
+def load(data: Data, items: Sequence[Any]) -> Iterator[Document]:
+    """Read the reports. The collection names no patients: every report counts as one's own."""
+    assert data.path is not None
+    folder = Path(data.path).expanduser()
+    for name, content in items:
+        yield document(content if content is not None else (folder / name).read_bytes(), f"data.path={data.path}: {name}")
 
 
-def archive_files(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, content) of the XML files in a tar archive, compressed or not."""
+def folder_names(folder: Path) -> list[str]:
+    """The XML files under a folder, relative to it."""
+    return sorted((path.relative_to(folder).as_posix() for path in folder.rglob("*.xml") if is_report(path.name)), key=by_number)
+
+
+def archive_files(archive: Path) -> list[tuple[str, bytes]]:
+    """(name, content) of the XML files in a tar archive, compressed or not."""
     try:
         with tarfile.open(archive) as tar:
             members = [member for member in tar.getmembers() if member.isfile() and is_report(Path(member.name).name)]
-            # A compressed archive is read front to back: holding 4,000 small files beats 4,000 seeks.
             contents = {member.name: file.read() for member in members if (file := tar.extractfile(member))}
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error):
         raise UserError(f"data.path={archive} is no whole tar archive; data=openi reads NLMCXR_reports.tgz") from None
-    yield from sorted(contents.items(), key=lambda item: by_number(item[0]))
+    return sorted(contents.items(), key=lambda item: by_number(item[0]))
 
 
 def is_report(name: str) -> bool:
@@ -59,8 +63,11 @@ def by_number(name: str) -> tuple[int, str]:
     return (int(number[1]) if number else 0, name)
 
 
-def report_of(content: bytes, place: str) -> Report:
-    """The report in an XML file; raises UserError that names `place`. Documents that declare entities are refused unread."""
+def document(content: bytes, place: str) -> Document:
+    """The report in an XML file, its sections as AbstractText labels them and its MeSH terms as people set them.
+
+    Raises UserError that names `place`. Files that declare entities are refused unread.
+    """
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
@@ -73,15 +80,14 @@ def report_of(content: bytes, place: str) -> Report:
     report_id = attribute(root.find(".//uId"), "id")
     if not report_id:
         raise UserError(f"{place}: no uId, so it is no Open-i report")
-    labelled = [(attribute(part, "Label").lower(), " ".join("".join(part.itertext()).split())) for part in root.iter("AbstractText")]
-    sections = {name: " ".join(text for label, text in labelled if label == name and text) for name in SECTIONS}
-    sections = {name: text for name, text in sections.items() if text}
-    return Report(
+    labelled = [(attribute(part, "Label"), " ".join("".join(part.itertext()).split())) for part in root.iter("AbstractText")]
+    mesh = [term for major in root.iterfind(".//MeSH/major") if (term := " ".join("".join(major.itertext()).split()))]
+    return Document(
         report_id=report_id,
         patient_id=report_id,
-        text="\n\n".join(f"{label.upper()}: {text}" if label else text for label, text in labelled if text),
-        sections=sections,
-        flags=[] if sections.keys() & {"findings", "impression"} else ["no_narrative"],
+        text="",
+        given=[(label, text) for label, text in labelled if text],
+        metadata={"mesh": mesh} if mesh else {},
     )
 
 

@@ -2,16 +2,16 @@
 
 import hashlib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby, islice
 from random import Random
+from typing import Any
 
 from radgpt.config import Data
-from radgpt.records import Report
+from radgpt.reports.document import Document, Plan
 from radgpt.reports.readers import grammar
 from radgpt.reports.readers.grammar import CONDITIONS, DEVICES, Device, State, capital, sentence
-from radgpt.reports.sections import as_report
 
 STUDIES_OF_A_PATIENT = (1, 1, 1, 2, 2, 3)
 ACUTE_OR_CHRONIC = [name for name, condition in CONDITIONS.items() if condition.told]
@@ -42,27 +42,47 @@ class Study:
     """Days since the study before; None at the first one."""
 
 
-def read(data: Data, seed: int) -> Iterator[Report]:
-    """Yield `data.synthetic_reports` reports. Patient n is the same for equal seeds, however many reports are asked for."""
-    made = 0
-    for number in range(1, data.synthetic_reports + 1):
-        random = Random(hashlib.sha256(f"synthetic report/{seed}/{number}".encode()).digest())
-        for study, text in enumerate(texts_of_patient(random), start=1):
-            if made == data.synthetic_reports:
-                return
-            made += 1
-            yield as_report(f"synthetic-{number:05d}-{study}", f"synthetic-{number:05d}", text)
+def plan(data: Data, seed: int) -> Plan:
+    """List `data.synthetic_reports` reports as (seed, number of the patient, number of the study), both from 1."""
+    return Plan(islice(studies(seed), data.synthetic_reports), data.synthetic_reports)
 
 
-def texts_of_patient(random: Random) -> Iterator[str]:
-    """The reports of a made-up patient, first study first."""
+def studies(seed: int) -> Iterator[tuple[int, int, int]]:
+    """Patient after patient without end, each one's studies in order."""
+    number = 0
+    while True:
+        number += 1
+        _, _, count, _ = patient_of(seed, number)
+        for study in range(1, count + 1):
+            yield seed, number, study
+
+
+def load(data: Data, items: Sequence[Any]) -> Iterator[Document]:
+    """Write the reports. Patient n is the same for equal seeds, however many reports are asked for."""
+    for (seed, number), wanted in groupby(items, key=lambda item: item[:2]):
+        texts: list[str] = []
+        rest = texts_of_patient(seed, number)
+        for _, _, study in wanted:
+            texts += islice(rest, max(0, study - len(texts)))
+            yield Document(f"synthetic-{number:05d}-{study}", f"synthetic-{number:05d}", texts[study - 1])
+
+
+def patient_of(seed: int, number: int) -> tuple[Patient, Study, int, Random]:
+    """A made-up patient, the first study, how many studies there are, and the source of chance for the rest."""
+    random = Random(hashlib.sha256(f"synthetic report/{seed}/{number}".encode()).digest())
     patient = Patient(
         age=random.randint(42, 89),
         sex=random.choice(("man", "woman")),
         device=random.choice(DEVICES) if random.random() < 0.35 else None,
     )
     study = first_study(patient, random)
-    for position in range(random.choice(STUDIES_OF_A_PATIENT)):
+    return patient, study, random.choice(STUDIES_OF_A_PATIENT), random
+
+
+def texts_of_patient(seed: int, number: int) -> Iterator[str]:
+    """The reports of a made-up patient, first study first."""
+    patient, study, count, random = patient_of(seed, number)
+    for position in range(count):
         if position:
             study = next_study(study, patient, random)
         yield layout(patient, study, random)

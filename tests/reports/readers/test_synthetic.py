@@ -5,21 +5,36 @@ from collections import Counter
 
 import pytest
 from rapidfuzz import fuzz
+from reading_documents import documents, refusal
 
-from radgpt.config import Data
+from radgpt.config import Data, SplitPolicy
 from radgpt.records import Report
-from radgpt.reports.reading import read_reports
+from radgpt.reports.sectioning import as_report
+
+
+def made_up(data: Data, seed: int) -> list[Report]:
+    return [as_report(document, data.sections) for document in documents(data, seed)]
 
 
 @pytest.fixture(scope="module")
 def reports() -> list[Report]:
-    return list(read_reports(Data(), seed=0))
+    return made_up(Data(), seed=0)
 
 
 def test_same_seed_same_reports_and_more_of_them_keep_the_first(reports: list[Report]) -> None:
-    assert list(read_reports(Data(synthetic_reports=250), seed=0))[:200] == reports
-    assert list(read_reports(Data(limit=7), seed=0)) == reports[:7]
-    assert not {report.text for report in read_reports(Data(), seed=1)} & {report.text for report in reports}
+    assert made_up(Data(synthetic_reports=250), seed=0)[:200] == reports
+    assert made_up(Data(limit=7), seed=0) == reports[:7]
+    assert not {report.text for report in made_up(Data(), seed=1)} & {report.text for report in reports}
+
+
+@pytest.mark.parametrize("batch", [1, 3, 1000])
+def test_reports_are_the_same_however_they_are_shared_out(reports: list[Report], batch: int) -> None:
+    found = documents(Data(limit=20), batch=batch)
+    assert [(document.report_id, document.text) for document in found] == [(report.report_id, report.text) for report in reports[:20]]
+
+
+def test_there_is_no_official_split() -> None:
+    assert "made-up reports have none" in refusal(Data(split=SplitPolicy.official))
 
 
 def test_patients_have_one_to_three_studies(reports: list[Report]) -> None:

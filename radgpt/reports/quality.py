@@ -1,0 +1,463 @@
+"""Count what a preprocess run found: sections and what vouches for them, lengths, repeated texts, flags and headers never seen before."""
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from radgpt.config import Governance
+from radgpt.errors import UserError
+from radgpt.records import EXTRA_SECTIONS, SECTIONS, SPLITS, Report
+
+VERSION = 1
+"""Of the JSON; another one is refused, so that a stale shard is counted anew."""
+MEASURED = ("text", "findings", "impression")
+"""What lengths are taken of."""
+DIGEST = 8
+"""Bytes of a digest: two of 228,000 different texts share one with a chance of 1 in 700 million."""
+NOTHING = bytes(DIGEST)
+"""The digest of a report without text, which repeats none."""
+SPLIT_CODES = {None: 0} | {split: code for code, split in enumerate(SPLITS, start=1)}
+
+MOST_HEADERS = 5_000
+"""Distinct unknown headers that are held at once."""
+HEADERS_KEPT = 4_500
+"""How many may stay when the rarest are dropped; the room saves dropping at every new one."""
+LONGEST_HEADER = 80
+LONGEST_ON_CONSOLE = 30
+"""Characters of a header; a longer one is cut."""
+EXAMPLES = 3
+"""Report ids beside an unknown header."""
+FLAGGED_IDS = 200
+"""Report ids beside a flag."""
+GROUPS = 20
+IDS_IN_GROUP = 5
+"""Groups of equal texts that are listed, and the report ids beside each."""
+MOST_LABELS = 600
+"""Kinds of metadata, and values of labels, that are counted; MIMIC-CXR has fewer than 100."""
+LABEL_VALUES = (1, 0, -1)
+"""Present, absent, uncertain."""
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """One row of flagged.jsonl: a report that a reader should look at."""
+
+    report_id: str
+    flags: list[str]
+
+
+def flagged_rows(reports: Iterable[Report]) -> Iterator[Flagged]:
+    """The reports that carry a flag, in order."""
+    return (Flagged(report.report_id, list(report.flags)) for report in reports if report.flags)
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Reports whose text is that of another, but for white space and capitals."""
+
+    repeats: int
+    """Reports whose text an earlier one has."""
+    groups: int
+    """Texts that more than one report has."""
+    across_patients: int
+    """How many of these stand in reports of more than one patient."""
+    held_out: int
+    """Reports of prescribed validation and test splits whose text a training report has too."""
+    largest: list[tuple[int, list[str]]]
+    """Reports of a group and the first ids of them; largest groups first."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How lengths spread; quantiles are the least length that so many do not exceed."""
+
+    count: int
+    mean: float
+    median: int
+    p95: int
+    p99: int
+    max: int
+
+
+def spread(lengths: Counter[int]) -> Spread:
+    """Of lengths counted; all zero where there are none."""
+    count = lengths.total()
+    if not count:
+        return Spread(0, 0.0, 0, 0, 0, 0)
+    quantiles = {0.5: 0, 0.95: 0, 0.99: 0}
+    for quantile in quantiles:
+        left = quantile * count
+        for length in sorted(lengths):
+            left -= lengths[length]
+            if left <= 1e-6:
+                quantiles[quantile] = length
+                break
+    mean = sum(length * times for length, times in lengths.items()) / count
+    return Spread(count, mean, quantiles[0.5], quantiles[0.95], quantiles[0.99], max(lengths))
+
+
+@dataclass
+class UnknownHeader:
+    """A header that the parser has no name for."""
+
+    count: int = 0
+    report_ids: list[str] = field(default_factory=list)
+    """The first EXAMPLES of them."""
+
+    def add(self, count: int, report_ids: list[str]) -> None:
+        """Count more of it, in later reports."""
+        self.count += count
+        for report_id in report_ids:
+            if len(self.report_ids) < EXAMPLES and report_id not in self.report_ids:
+                self.report_ids.append(report_id)
+
+
+@dataclass
+class Quality:
+    """The counts of some reports. Merged in the order of the reports, they are those of all; memory is 17 bytes and an id a report."""
+
+    reports: int = 0
+    flagged: int = 0
+    """Reports with a flag."""
+    splits: Counter[str] = field(default_factory=Counter)
+    """Prescribed split, or `none`, to reports."""
+    narrative: Counter[str] = field(default_factory=Counter)
+    """`both`, `findings`, `impression` (that one alone) or `neither` to reports."""
+    provenance: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(section, what vouches for its first part with text) to reports with text for the section."""
+    empty: Counter[str] = field(default_factory=Counter)
+    """Section to reports with a header for it and no text."""
+    flags: Counter[str] = field(default_factory=Counter)
+    flagged_ids: dict[str, list[str]] = field(default_factory=dict)
+    """Flag to the first FLAGGED_IDS reports with it."""
+    words: Counter[tuple[str, int]] = field(default_factory=Counter)
+    tokens: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """(one of MEASURED, length) to reports that have the part; tokens are empty without a tokenizer."""
+    headers: dict[str, UnknownHeader] = field(default_factory=dict)
+    """Unknown header, in capitals, to how often and where it stands."""
+    headers_dropped: int = 0
+    """Occurrences of the rarest headers, dropped where more than MOST_HEADERS were held."""
+    metadata: Counter[str] = field(default_factory=Counter)
+    """Kind of metadata to reports that have it."""
+    labels: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    """(metadata, label, one of LABEL_VALUES) to reports, for metadata that gives numbers by label; a view of the study is a label."""
+    text_digests: bytearray = field(default_factory=bytearray)
+    patient_digests: bytearray = field(default_factory=bytearray)
+    split_codes: bytearray = field(default_factory=bytearray)
+    report_ids: bytearray = field(default_factory=bytearray)
+    """DIGEST bytes, DIGEST bytes, one byte, and an id that a zero byte ends for each report, in order."""
+
+    def add(self, report: Report) -> None:
+        """Count one report."""
+        sections = report.sections
+        self.reports += 1
+        self.splits[report.split or "none"] += 1
+        findings, impression = sections.get("findings"), sections.get("impression")
+        self.narrative[("both" if impression else "findings") if findings else "impression" if impression else "neither"] += 1
+        self.add_spans(report)
+        self.flagged += bool(report.flags)
+        for flag in report.flags:
+            self.flags[flag] += 1
+            if len(ids := self.flagged_ids.setdefault(flag, [])) < FLAGGED_IDS:
+                ids.append(printable(report.report_id))
+        plain = (report.text or "\n".join(sections.values())).lower().split()
+        self.words["text", len(plain)] += 1
+        if findings:
+            self.words["findings", len(findings.split())] += 1
+        if impression:
+            self.words["impression", len(impression.split())] += 1
+        if report.metadata:
+            self.add_metadata(report.metadata)
+        self.text_digests += blake2b(" ".join(plain).encode(errors="replace"), digest_size=DIGEST).digest() if plain else NOTHING
+        self.patient_digests += blake2b(report.patient_id.encode(errors="replace"), digest_size=DIGEST).digest()
+        self.split_codes.append(SPLIT_CODES.get(report.split, 0))
+        self.report_ids += report.report_id.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="surrogatepass") + b"\0"
+
+    def add_spans(self, report: Report) -> None:
+        """Count a report's sections, and its headers that no section is known for."""
+        sections = report.sections
+        vouched: dict[str, str] = {}
+        headed: dict[str, str] = {}
+        for span in report.spans:
+            name = span.name
+            if span.end == span.start:
+                headed[name] = span.provenance
+            elif name not in vouched:
+                vouched[name] = span.provenance
+            if name == "other" and span.header:
+                self.add_header(span.header, report.report_id)
+        for name in sections:
+            if name not in vouched:
+                vouched[name] = "none"
+        for item in vouched.items():
+            # MIT-LCP's rules let a later part without text take the place of an earlier one: the section is empty then.
+            if item[0] in sections or item[0] in EXTRA_SECTIONS:
+                self.provenance[item] += 1
+            else:
+                self.empty[item[0]] += 1
+        for name in headed:
+            if name not in vouched:
+                self.empty[name] += 1
+
+    def add_header(self, header: str, report_id: str) -> None:
+        """Count one occurrence of an unknown header."""
+        name = clipped(printable(" ".join(header.upper().split())), LONGEST_HEADER)
+        self.headers.setdefault(name, UnknownHeader()).add(1, [printable(report_id)])
+        self.bound_headers()
+
+    def add_metadata(self, metadata: dict[str, Any]) -> None:
+        """Count which metadata there is, and its labels; other values are not kept, as they might be text."""
+        for kind, value in metadata.items():
+            if value is None or value in ("", [], {}):
+                continue
+            if kind in self.metadata or len(self.metadata) < MOST_LABELS:
+                self.metadata[kind] += 1
+            if kind == "views":
+                value = dict.fromkeys([value] if isinstance(value, str) else map(str, value), 1)
+            if isinstance(value, dict):
+                for label, number in value.items():
+                    if number not in LABEL_VALUES:
+                        continue
+                    key = (kind, label, int(number))
+                    if key in self.labels or len(self.labels) < MOST_LABELS:
+                        self.labels[key] += 1
+
+    def add_tokens(self, reports: Sequence[Report], count_tokens: Callable[[list[str]], list[int]]) -> None:
+        """Count the lengths of reports, those that `add` is given too, in tokens; in batches, as tokenizers like it."""
+        texts = [("text", report.text or "\n".join(report.sections.values())) for report in reports]
+        texts += [(part, report.sections[part]) for report in reports for part in MEASURED[1:] if report.sections.get(part)]
+        for (part, _), length in zip(texts, count_tokens([text for _, text in texts]), strict=True):
+            self.tokens[part, length] += 1
+
+    def bound_headers(self) -> None:
+        """Drop the rarest unknown headers where too many are held."""
+        if len(self.headers) <= MOST_HEADERS:
+            return
+        rare = 0
+        while len(self.headers) > HEADERS_KEPT:
+            rare += 1
+            self.headers_dropped += sum(header.count for header in self.headers.values() if header.count <= rare)
+            self.headers = {name: header for name, header in self.headers.items() if header.count > rare}
+
+    def merge(self, later: "Quality") -> None:
+        """Count the reports of `later` too, which follow these in the source."""
+        self.reports += later.reports
+        self.flagged += later.flagged
+        for name in (*COUNTERS, *COUNTERS_OF_TUPLES):
+            getattr(self, name).update(getattr(later, name))
+        for flag, ids in later.flagged_ids.items():
+            held = self.flagged_ids.setdefault(flag, [])
+            held += ids[: FLAGGED_IDS - len(held)]
+        for name, header in later.headers.items():
+            self.headers.setdefault(name, UnknownHeader()).add(header.count, header.report_ids)
+        self.headers_dropped += later.headers_dropped
+        self.bound_headers()
+        for name in PACKED:
+            getattr(self, name).extend(getattr(later, name))
+
+    def as_json(self) -> dict[str, Any]:
+        """A JSON object that `from_json` reads: the same for the same reports, however they were divided among workers."""
+        return {
+            "version": VERSION,
+            "reports": self.reports,
+            "flagged": self.flagged,
+            "headers_dropped": self.headers_dropped,
+            "flagged_ids": dict(sorted(self.flagged_ids.items())),
+            "headers": {name: [header.count, *header.report_ids] for name, header in sorted(self.headers.items())},
+            **{name: dict(sorted(getattr(self, name).items())) for name in COUNTERS},
+            **{name: [[*key, times] for key, times in sorted(getattr(self, name).items())] for name in COUNTERS_OF_TUPLES},
+            **{name: base64.b64encode(getattr(self, name)).decode() for name in PACKED},
+        }
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> "Quality":
+        """The counts that `as_json` told.
+
+        Raises:
+            ValueError: another version of radgpt wrote them.
+        """
+        if row.get("version") != VERSION:
+            raise ValueError("counts of another version")
+        found = cls(row["reports"], row["flagged"], headers_dropped=row["headers_dropped"], flagged_ids=row["flagged_ids"])
+        found.headers = {name: UnknownHeader(count, report_ids) for name, (count, *report_ids) in row["headers"].items()}
+        for name in COUNTERS:
+            setattr(found, name, Counter(row[name]))
+        for name in COUNTERS_OF_TUPLES:
+            setattr(found, name, Counter({tuple(key): times for *key, times in row[name]}))
+        for name in PACKED:
+            setattr(found, name, bytearray(base64.b64decode(row[name])))
+        return found
+
+    def vouchers(self, section: str) -> list[tuple[str, int]]:
+        """What vouches for a section, in how many reports; the commonest first."""
+        return ranked(Counter({provenance: times for (name, provenance), times in self.provenance.items() if name == section}))
+
+    def present(self, section: str) -> int:
+        """Reports with text for a section."""
+        return sum(times for _, times in self.vouchers(section))
+
+    def lengths(self, part: str, unit: str) -> Counter[int]:
+        """Length to reports, of one of MEASURED, in `words` or `tokens`."""
+        counts: Counter[tuple[str, int]] = getattr(self, unit)
+        return Counter({length: times for (name, length), times in counts.items() if name == part})
+
+    def ids(self) -> list[str]:
+        """The ids of the reports, in order."""
+        return self.report_ids.decode(errors="surrogatepass").split("\0")[:-1]
+
+    def patients(self) -> int:
+        """Different patients."""
+        import numpy as np
+
+        return len(np.unique(np.frombuffer(bytes(self.patient_digests), "<u8")))
+
+    def duplicates(self) -> Duplicates:
+        """Reports whose text another one has."""
+        import numpy as np
+
+        digests = np.frombuffer(bytes(self.text_digests), "<u8")
+        places = np.flatnonzero(digests)
+        patients = np.frombuffer(bytes(self.patient_digests), "<u8")[places]
+        splits = np.frombuffer(bytes(self.split_codes), "u1")[places]
+        _, first, group, sizes = np.unique(digests[places], return_index=True, return_inverse=True, return_counts=True)
+        of_several = np.zeros(len(sizes), bool)
+        order = np.lexsort((patients, group))
+        another = (np.diff(group[order]) == 0) & (patients[order][1:] != patients[order][:-1])
+        of_several[group[order][1:][another]] = True
+        trained_on = np.zeros(len(sizes), bool)
+        trained_on[group[splits == SPLIT_CODES["train"]]] = True
+        held_out = splits > SPLIT_CODES["train"]
+        largest = [int(one) for one in np.lexsort((first, -sizes))[:GROUPS] if sizes[one] > 1]
+        ids = self.ids() if largest else []
+        return Duplicates(
+            repeats=int(len(places) - len(sizes)),
+            groups=int((sizes > 1).sum()),
+            across_patients=int(of_several.sum()),
+            held_out=int(trained_on[group[held_out]].sum()),
+            largest=[(int(sizes[one]), [printable(ids[place]) for place in places[group == one][:IDS_IN_GROUP]]) for one in largest],
+        )
+
+    def common_headers(self) -> list[tuple[str, UnknownHeader]]:
+        """Unknown headers, the commonest first."""
+        return sorted(self.headers.items(), key=lambda item: (-item[1].count, item[0]))
+
+    def summary(self) -> dict[str, int | float]:
+        """Headline metrics: numbers only."""
+        duplicates = self.duplicates()
+        numbers: dict[str, int | float] = {
+            "reports": self.reports,
+            "patients": self.patients(),
+            "with_findings": self.present("findings"),
+            "with_impression": self.present("impression"),
+            "with_both": self.narrative["both"],
+            "merged": self.flags["merged"],
+            "unheaded": self.flags["unheaded"],
+            "no_narrative": self.flags["no_narrative"],
+            "duplicates": duplicates.repeats,
+            "unknown_headers": len(self.headers),
+            "findings_words": spread(self.lengths("findings", "words")).median,
+            "impression_words": spread(self.lengths("impression", "words")).median,
+        }
+        if self.splits.keys() & {"validation", "test"}:
+            numbers["held_out_duplicates"] = duplicates.held_out
+        return numbers
+
+    def console(self, governance: Governance) -> str:
+        """A table for the console; of unknown headers it gives numbers only where they might be words of a patient's report."""
+        lines = [f"{counted(self.reports, 'report')} of {counted(self.patients(), 'patient')}", ""]
+        lines.append(f"  {'section':<16}{'reports':>11}{'share':>10}{'empty':>9}   what says so")
+        for name in (*SECTIONS, *EXTRA_SECTIONS):
+            present = self.present(name)
+            if present or self.empty[name]:
+                vouchers = ", ".join(f"{kind} {share(times, present)}" for kind, times in self.vouchers(name))
+                lines.append(f"  {name:<16}{present:>11,}{share(present, self.reports):>10}{self.empty[name]:>9,}   {vouchers}".rstrip())
+        duplicates = self.duplicates()
+        alone, both = self.narrative, self.narrative["both"]
+        held_out = f"; {duplicates.held_out:,} held out with that of a training report" if duplicates.held_out else ""
+        listed = f"; {counted(self.flagged, 'report')}, all in flagged.jsonl" if self.flagged else ""
+        lines += [
+            "",
+            f"  pairs        {both:,} with findings and impression ({share(both, self.reports)})",
+            f"               left out: {alone['findings']:,} without impression, {alone['impression']:,} without findings, "
+            f"{alone['neither']:,} without either",
+            f"  flags        {', '.join(f'{flag} {times:,}' for flag, times in ranked(self.flags)) or 'none'}{listed}",
+            f"  repeats      {counted(duplicates.repeats, 'report')} with the text of an earlier one{held_out}",
+            f"  new headers  {self.headers_told(governance)}",
+        ]
+        return "\n".join(lines)
+
+    def headers_told(self, governance: Governance) -> str:
+        """How many unknown headers there are and, where their text may be told, the commonest."""
+        if not self.headers:
+            return "none"
+        occurrences = sum(header.count for header in self.headers.values()) + self.headers_dropped
+        told = f"{len(self.headers):,}{' or more' if self.headers_dropped else ''}, {occurrences:,} times"
+        if governance in (Governance.open, Governance.synthetic):
+            told += ": " + ", ".join(f"{clipped(name, LONGEST_ON_CONSOLE)} {header.count:,}" for name, header in self.common_headers()[:5])
+        return told
+
+
+COUNTERS = ("splits", "narrative", "empty", "flags", "metadata")
+COUNTERS_OF_TUPLES = ("provenance", "words", "tokens", "labels")
+PACKED = ("text_digests", "patient_digests", "split_codes", "report_ids")
+"""Fields of Quality by how they are merged and told."""
+
+
+def printable(text: str) -> str:
+    """One line without control characters, which could mix up a console or hide in a page."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def clipped(text: str, longest: int) -> str:
+    """At most so many characters."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    """Names and counts, the highest first, equal ones by name, zeros left out."""
+    return sorted(((name, times) for name, times in counts.items() if times), key=lambda item: (-item[1], item[0]))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 report`, `228,000 reports`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage that says 0 and 100 only where it means none and all."""
+    if not whole:
+        return "–"
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    if 99.9 < percent < 100:
+        return ">99.9 %"
+    return f"{percent:.1f} %"
+
+
+def token_counter(name_or_path: str) -> Callable[[list[str]], list[int]]:
+    """What counts the tokens of texts, special ones left out, with a tokenizer of the hub or in a folder.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
+    # Whatever goes wrong between the hub, its cache and a tokenizer's own files.
+    except Exception as error:
+        raise UserError(
+            f"data.tokenizer={name_or_path} cannot be loaded ({type(error).__name__}); give a folder with a tokenizer, a model id of "
+            "huggingface.co that this machine can reach, or null to count words only"
+        ) from None
+
+    def count_tokens(texts: list[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]] if texts else []
+
+    return count_tokens

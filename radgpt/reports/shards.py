@@ -1,0 +1,153 @@
+"""Read, split and count reports in shards, in parallel and in order, so that a killed run goes on after the shards it had finished."""
+
+import hashlib
+import json
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain, islice
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+from radgpt.artifacts import digest, write_bytes
+from radgpt.config import Data
+from radgpt.errors import UserError
+from radgpt.records import as_line
+from radgpt.reports import reading
+from radgpt.reports.quality import Quality, flagged_rows, token_counter
+from radgpt.reports.sectioning import as_report
+
+SIZE = 2000
+"""Reports in a shard: a quarter of a second of work, and 4 MB."""
+AHEAD = 3
+"""Shards under way or waiting, for each worker: enough to keep it busy, few enough to hold no great part of the plan."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A finished shard."""
+
+    reports: Path
+    flagged: Path
+    """JSONL files with the shard's rows."""
+    quality: Quality
+
+
+def folder_name() -> str:
+    """Where shards stand in a run's folder: one name for each version of the code that makes them, so that a run is of one piece."""
+    total = hashlib.sha256(f"{SIZE}".encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        total.update(digest(path).encode())
+    return f".shards-{total.hexdigest()[:8]}"
+
+
+def make_shards(folder: Path, data: Data, items: Iterable[Any]) -> Iterator[Shard]:
+    """Make the shards of a plan's items in `folder`, and yield them in order; those that a killed run has left there are not made again.
+
+    Raises:
+        UserError: a report cannot be read, or a worker was killed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    batches = batched(items)
+    first = list(islice(batches, 2))
+    workers = min(data.workers or len(os.sched_getaffinity(0)), len(first))
+    numbered = enumerate(chain(first, batches))
+    if workers < 2:
+        for number, batch in numbered:
+            yield load_shard(make_shard(folder, number, data, batch))
+        return
+    waiting: deque[Future[Path]] = deque()
+    with worker_pool(workers) as pool:
+        for number, batch in numbered:
+            waiting.append(pool.submit(make_shard, folder, number, data, batch))
+            if len(waiting) >= AHEAD * workers:
+                yield load_shard(waiting.popleft().result())
+        while waiting:
+            yield load_shard(waiting.popleft().result())
+
+
+def batched(items: Iterable[Any]) -> Iterator[list[Any]]:
+    """Lists of SIZE items, the last one shorter."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, SIZE)):
+        yield batch
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends; what has not begun is dropped when the block is left early."""
+    # Forked workers would share W&B's threads and locks.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_work)
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process was killed, most often for want of memory; free some, or set data.workers to less, and give the same command "
+            "again: finished shards are kept"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begin_work() -> None:
+    """Leave Ctrl-C to the parent, and end if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def make_shard(folder: Path, number: int, data: Data, items: list[Any]) -> Path:
+    """Make one shard, unless it is there, and give the file of its counts, which is written last: its existence means that all is."""
+    counts = folder / f"{number:05}.json"
+    if counts.exists():
+        return counts
+    quality = Quality()
+    reports = []
+    rows = []
+    for document in reading.load(data, items):
+        report = as_report(document, data.sections)
+        quality.add(report)
+        rows.append(as_line(report))
+        if report.flags or data.tokenizer:
+            reports.append(report)
+    if data.tokenizer:
+        quality.add_tokens(reports, counter(data.tokenizer))
+    write_bytes(rows_of(counts), b"".join(rows), durable=False)
+    write_bytes(flagged_of(counts), b"".join(map(as_line, flagged_rows(reports))), durable=False)
+    write_bytes(counts, json.dumps(quality.as_json()).encode(), durable=False)
+    return counts
+
+
+@cache
+def counter(tokenizer: str) -> Callable[[list[str]], list[int]]:
+    """The token counter, once a process."""
+    return token_counter(tokenizer)
+
+
+def rows_of(counts: Path) -> Path:
+    """The rows that a shard's counts are of."""
+    return counts.with_suffix(".jsonl")
+
+
+def flagged_of(counts: Path) -> Path:
+    """The flagged ones of them."""
+    return counts.with_suffix(".flagged.jsonl")
+
+
+def load_shard(counts: Path) -> Shard:
+    """A finished shard by the file of its counts."""
+    return Shard(rows_of(counts), flagged_of(counts), Quality.from_json(json.loads(counts.read_text(encoding="utf-8"))))

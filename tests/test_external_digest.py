@@ -1,0 +1,82 @@
+"""The digest of what is read from outside changes with the reports and their lists, and with nothing else."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from radgpt import keys
+from radgpt.config import Data, Source
+from radgpt.errors import UserError
+
+
+def digest(path: Path, source: Source = Source.mimic_cxr, **settings: object) -> str | None:
+    """As a new process would take it."""
+    for cached in (keys.file_digest, keys.folder_digest, keys.tree_digest):
+        cached.cache_clear()
+    return keys.external_digest(Data(source=source, path=str(path), **settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mimic(tmp_path: Path) -> Path:
+    report = tmp_path / "mimic/files/p10/p10000032/s50000001.txt"
+    report.parent.mkdir(parents=True)
+    report.write_text("Clear.")
+    return tmp_path / "mimic"
+
+
+def test_a_tree_counts_by_its_reports_and_lists(mimic: Path) -> None:
+    first = digest(mimic)
+    (mimic / "files/p10/p10000032/s50000001").mkdir()
+    (mimic / "files/p10/p10000032/s50000001/image.dcm").touch()
+    (mimic / "LICENSE.txt").touch()
+    assert digest(mimic) == first
+    (mimic / "cxr-study-list.csv").write_text("subject_id,study_id,path\n")
+    listed = digest(mimic)
+    report = mimic / "files/p10/p10000032/s50000001.txt"
+    os.utime(report, ns=(0, 0))
+    touched = digest(mimic)
+    (report.parent / "s50000002.txt").touch()
+    assert len({first, listed, touched, digest(mimic)}) == 4
+
+
+def test_jpg_lists_count_by_content_wherever_they_are(mimic: Path, tmp_path: Path) -> None:
+    bare = digest(mimic)
+    for name, content in (("one", b"a"), ("two", b"a"), ("three", b"b")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mimic-cxr-2.0.0-split.csv.gz").write_bytes(gzip.compress(content, mtime=0))
+        (tmp_path / name / f"{name}.txt").touch()
+    one, two, three = (digest(mimic, jpg_path=str(tmp_path / name)) for name in ("one", "two", "three"))
+    assert one == two
+    assert len({bare, one, three}) == 3
+
+
+def test_a_wrong_place_is_refused(mimic: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere does not exist"):
+        digest(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"lies inside MIMIC-CXR's folder"):
+        digest(mimic / "files")
+    with pytest.raises(UserError, match=r"data\.jpg_path=.* is MIMIC-CXR, not MIMIC-CXR-JPG"):
+        digest(mimic, jpg_path=str(mimic))
+
+
+def test_a_folder_counts_by_names_sizes_and_times(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("b/train.jsonl", "b.jsonl", "a.jsonl"):
+        (tmp_path / name).write_text("x")
+    first = digest(tmp_path, Source.table)
+    assert digest(tmp_path, Source.table) == first
+    (tmp_path / "b/train.jsonl").rename(tmp_path / "b/test.jsonl")
+    assert digest(tmp_path, Source.table) != first
+
+
+def test_what_is_on_the_hub_counts_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert digest(Path("owner/name"), Source.huggingface) == "hub owner/name"
+    (tmp_path / "owner/name").mkdir(parents=True)
+    assert digest(Path("owner/name"), Source.huggingface) != "hub owner/name"
+
+
+def test_made_up_reports_have_none() -> None:
+    assert keys.external_digest(Data()) is None
