@@ -39,7 +39,7 @@ STRONG = {
         "history": "HISTORY HX HISTORIES ANAMNESIS HPI PMH PMHX BACKGROUND ANTECEDENTS",
         "indication": "INDICATION INDICATIONS REASON REASONS QUESTION QUESTIONS CONCERN CONCERNS COMPLAINT COMPLAINTS SYMPTOM SYMPTOMS "
         "REFERRAL PURPOSE RATIONALE JUSTIFICATION QUERY AIM OBJECTIVE "
-        "GOAL SUSPICION",
+        "GOAL SUSPICION SIGNS PROBLEM PROBLEMS",
         "technique": "TECHNIQUE TECHNIQUES METHOD METHODS METHODOLOGY PROTOCOL PROTOCOLS PROJECTION PROJECTIONS ACQUISITION ACQUISITIONS "
         "SEQUENCES TECHNICAL TECH EXPOSURE EXPOSURES",
         "comparison": "COMPARISON COMPARISONS COMPARATIVE COMPARATIVES COMPARED COMPARE CORRELATION CORRELATIVE CORRELATED PRIOR "
@@ -50,10 +50,9 @@ STRONG = {
         "impression": "IMPRESSION IMPRESSIONS CONCLUSION CONCLUSIONS OPINION OPINIONS SUMMARY INTERPRETATION DIAGNOSIS DIAGNOSES "
         "ASSESSMENT SYNOPSIS SYNTHESIS SUMMATION INFERENCE JUDGEMENT JUDGMENT IMP",
         COMMENT: "COMMENT COMMENTS REMARK REMARKS",
-        "notification": "NOTIFICATION NOTIFICATIONS COMMUNICATION COMMUNICATIONS COMMUNICATED NOTIFIED INFORMED ALERT "
-        "DISCLAIMER",
+        "notification": "NOTIFICATION NOTIFICATIONS COMMUNICATION COMMUNICATIONS COMMUNICATED NOTIFIED INFORMED ALERT DISCLAIMER",
         "recommendations": "RECOMMENDATION RECOMMENDATIONS ADVICE SUGGESTION SUGGESTIONS FOLLOW-UP FOLLOWUP WORKUP WORK-UP",
-        SIGNATURE: "ATTENDING RADIOLOGIST RESIDENT FELLOW PHYSICIAN DOCTOR CONSULTANT READER AUTHOR SIGNATURE TRANSCRIPTIONIST",
+        SIGNATURE: "ATTENDING RADIOLOGIST RESIDENT FELLOW PHYSICIAN PROVIDER CLINICIAN DOCTOR CONSULTANT READER AUTHOR SIGNATURE TRANSCRIPTIONIST",
     }.items()
     for word in listed.split()
 }
@@ -61,7 +60,8 @@ OF_ANOTHER_READ = {
     word: kind
     for kind, listed in {
         "addendum": "ADDENDUM ADDENDA UPDATE UPDATED POSTSCRIPT AMENDMENT AMENDED CORRECTION CORRECTED ERRATUM REVISION REVISED SUPPLEMENT SUPPLEMENTAL SUPPLEMENTARY",
-        "wet_read": "PRELIMINARY PRELIM PROVISIONAL OVERNIGHT UNOFFICIAL INITIAL INTERIM TRAINEE RAPID TENTATIVE DRAFT ON-CALL STAT ED",
+        "wet_read": "PRELIMINARY PRELIM PROVISIONAL OVERNIGHT UNOFFICIAL INITIAL INTERIM TRAINEE RAPID TENTATIVE DRAFT ON-CALL STAT ED HOT NIGHT QUICK "
+        "EMERGENCY UNVERIFIED",
         "notification": "VERBAL ORAL TELEPHONE TELEPHONED PHONE PHONED CALLED CONVEYED RELAYED",
     }.items()
     for word in listed.split()
@@ -73,13 +73,15 @@ WEAK = {
     word: kind
     for kind, listed in {
         "examination": "EXAM EXAMS EXAMINATION EXAMINATIONS STUDY STUDIES PROCEDURE PROCEDURES INVESTIGATION INVESTIGATIONS TEST "
-        "MODALITY",
-        "technique": "VIEW VIEWS IMAGES PARAMETERS POSITIONING",
+        "MODALITY SCAN",
+        "technique": "VIEW VIEWS IMAGES PARAMETERS POSITION POSITIONING",
         "recommendations": "PLAN MANAGEMENT",
     }.items()
     for word in listed.split()
 }
-IMPRESSION_AMONG_CONTEXT = words("CLINICAL PROVISIONAL REFERRING REFERRAL ADMITTING ADMISSION WORKING PRESUMPTIVE PREOPERATIVE PRESENTING")
+IMPRESSION_AMONG_CONTEXT = words(
+    "CLINICAL PROVISIONAL SUSPECTED ORDERING REFERRING REFERRAL ADMITTING ADMISSION WORKING PRESUMPTIVE PREOPERATIVE PRESENTING"
+)
 """Before DIAGNOSIS and the like: what the one who asks thinks, not the radiologist."""
 OF_THE_PATIENT = words("CLINICAL CLIN PATIENT PATIENT'S MEDICAL")
 TOLD_OF_THE_PATIENT = words(
@@ -97,7 +99,7 @@ QUALIFIERS = (
         "REVIEWED RADIOGRAPH RADIOGRAPHS RADIOGRAPHY DATE DATES DETAIL DETAILS FACTORS NOTE NOTES ORDER RECORDS "
         "REQUEST REQUESTING ORDERING REPORTING INTERPRETING CRITICAL URGENT FURTHER SUGGESTED RECOMMENDED ADVISED "
         "PROPOSED COMBINED FORMAL OFFICIAL FULL COMPLETE STANDARD DIGITAL PLAIN INITIAL PROBABLE LIKELY MOST DIFFERENTIAL "
-        "SONOGRAPHIC TOMOGRAPHIC THORACIC CARDIOPULMONARY CLIN ILLNESS DESCRIPTIVE INTERVAL SIGNIFICANT IMPORTANT POSITIVE SPECIFIC"
+        "SONOGRAPHIC TOMOGRAPHIC THORACIC CARDIOPULMONARY CLIN LATE VALUE DICTATING READING REPORTS PROVIDED GIVEN ACTION ILLNESS DESCRIPTIVE INTERVAL SIGNIFICANT IMPORTANT POSITIVE SPECIFIC"
     )
 )
 """Words that may stand beside a head."""
@@ -107,24 +109,37 @@ STUDY = words(
     "ULTRASOUND SONOGRAM ULTRASONOGRAPHY TOMOGRAPHY MAMMOGRAM MAMMOGRAPHY ANGIOGRAM FLUOROSCOPY SCAN"
 )
 """Words that a study is called by; TITLE if one stands in a name that is nothing else."""
+REGIONS = STUDY - words("X-RAY X-RAYS XRAY XRAYS FILM FILMS CT MR MRI ULTRASOUND SCAN RADIOGRAPHY TOMOGRAPHY FLUOROSCOPY VIEW VIEWS")
+"""Words that make a study's name of an EXAMINATION."""
 NOT_A_STUDY = re.compile(r"\bCHEST (?:PAIN|TUBE|TUBES|TIGHTNESS|TRAUMA|WALL|DISCOMFORT|PORT|DRAIN|COMPRESSIONS?)\b")
-TRANSPARENT = words("TYPE NAME TITLE KIND NUMBER LIST BODY TEXT")
+TRANSPARENT = words("TYPE NAME TITLE KIND NUMBER LIST BODY TEXT DATE DESCRIPTION SUMMARY")
 """TYPE OF EXAMINATION is an examination."""
 TELLING = words(
     "INDICATION INDICATIONS TECHNIQUE COMPARISON COMPARISONS FINDINGS OBSERVATIONS IMPRESSION IMPRESSIONS CONCLUSION CONCLUSIONS "
-    "RECOMMENDATION RECOMMENDATIONS NOTIFICATION"
+    "RECOMMENDATION RECOMMENDATIONS NOTIFICATION NOTIFIED INFORMED COMMUNICATION COMMUNICATED ADDENDUM"
 )
 """Heads that one strange word before them does not hide."""
-NO_QUALIFIERS = words("NO NOT SEE WITH THESE THOSE ABOVE BELOW NORMAL ABNORMAL ACUTE SIMILAR UNCHANGED STABLE PENDING INCIDENTAL FOR OF MY HER HIS")
+NO_QUALIFIERS = words(
+    "NO NOT SEE WITH THESE THOSE ABOVE BELOW NORMAL ABNORMAL ACUTE SIMILAR UNCHANGED STABLE PENDING INCIDENTAL FOR OF MY HER HIS"
+)
 """Words that begin sentences, or labels within findings."""
 TAKEN = words("OBTAINED TAKEN ACQUIRED PERFORMED")
 """VIEWS TAKEN are the technique."""
-PREPOSITION = words("OF FOR TO WITH FROM BY ON IN AT VS VERSUS BEHIND")
-CONNECTOR = words("AND / & , + PLUS - WITH OR")
-SIGNED = words("AUTHORISED AUTHORIZED VALIDATED CHECKED TYPED PREPARED CONFIRMED DICTATED READ REVIEWED SIGNED TRANSCRIBED REPORTED INTERPRETED APPROVED VERIFIED AUTHENTICATED FINALIZED FINALISED")
+ADVISED = words("FURTHER SUGGESTED RECOMMENDED ADVISED PROPOSED")
+TOLD_TO = words("DISCUSSED DISCUSSION COMMUNICATED REPORTED CALLED PHONED CONVEYED RELAYED PAGED NOTIFIED")
+PREPOSITION = words("OF FOR TO WITH FROM BY ON IN AT VS VERSUS AGAINST BEHIND")
+CONNECTOR = words("AND / & , + PLUS - WITH INCLUDING OR")
+SIGNED = words(
+    "AUTHORISED AUTHORIZED VALIDATED CHECKED TYPED PREPARED CONFIRMED DICTATED READ REVIEWED SIGNED TRANSCRIBED REPORTED INTERPRETED APPROVED VERIFIED AUTHENTICATED FINALIZED FINALISED"
+)
 PHRASES = {
     "FINAL REPORT": START,
-    "LATE ENTRY": "addendum",
+    **dict.fromkeys(("LATE ENTRY", "ADDITIONAL REPORT"), "addendum"),
+    **dict.fromkeys(
+        ("ORDER", "ORDER NAME", "SERVICE", "TITLE", "BODY PART", "AREA EXAMINED", "REGION EXAMINED", "PART EXAMINED"), "examination"
+    ),
+    "SYSTEMATIC REVIEW": "findings",
+    "ELECTRONICALLY SIGNED": SIGNATURE,
     **dict.fromkeys(("WET READ", "WETREAD", "WET READING"), "wet_read"),
     **dict.fromkeys(("RESIDENT READ", "FIRST READ"), "wet_read"),
     **dict.fromkeys((f"{what} REPORT" for what in ("RADIOLOGY", "RADIOLOGICAL", "IMAGING", "X-RAY", "MEDICAL")), START),
@@ -134,11 +149,24 @@ PHRASES = {
         "notification",
     ),
     **dict.fromkeys((f"{done} BY" for done in SIGNED), SIGNATURE),
-    **dict.fromkeys(("FOLLOW UP", "NEXT STEP", "NEXT STEPS", "CLINICAL CORRELATION", "FURTHER EVALUATION", "FURTHER IMAGING", "ACTION REQUIRED"), "recommendations"),
-    **dict.fromkeys(("BOTTOM LINE", "CONCLUDING REMARKS", "CLOSING REMARKS"), "impression"),
-    **dict.fromkeys(("TECHNICAL NOTE", "TECHNICAL NOTES"), "technique"),
+    **dict.fromkeys(
+        ("NEXT STEP", "NEXT STEPS", "CLINICAL CORRELATION", "FURTHER EVALUATION", "FURTHER IMAGING", "ACTION", "ACTION REQUIRED"),
+        "recommendations",
+    ),
+    **dict.fromkeys(
+        (
+            "BOTTOM LINE",
+            "KEY POINTS",
+            "TAKE-HOME MESSAGE",
+            "WRAP-UP",
+            "CONCLUDING STATEMENT",
+            *(f"{last} {said}" for last in ("CONCLUDING", "CLOSING", "FINAL") for said in ("REMARK", "REMARKS", "COMMENT", "COMMENTS")),
+        ),
+        "impression",
+    ),
+    **dict.fromkeys(("PROCEDURE DETAILS", "HOW PERFORMED"), "technique"),
     **dict.fromkeys(("PRESENT ILLNESS", "CLINICAL", "SURGICAL", "PAST MEDICAL"), "history"),
-    **dict.fromkeys(("REQUEST", "CLINICAL REQUEST", "R/O", "RULE OUT"), "indication"),
+    **dict.fromkeys(("REQUEST", "CLINICAL REQUEST", "RULE OUT", "CC", "INDICATED FOR", "MEDICAL NECESSITY"), "indication"),
 }
 """What the rules below would not tell."""
 WHOLE_ONLY = words(
@@ -163,17 +191,15 @@ LONGEST = 9
 """Words of a header."""
 LONGEST_MESSAGE_HEADER = 5
 """Words; a longer line that begins with «Recommendation» is a sentence."""
-SPELLING = tuple(
-    sorted(
-        {word for word in (*STRONG, *WEAK) if len(word) >= 5 and word not in WHOLE_ONLY}
-        | words("ADDENDUM PRELIMINARY CLINICAL PATIENT INFORMATION RELEVANT RADIOLOGICAL RADIOGRAPHIC PERFORMED OBTAINED")
-    )
-)
-SHORT_SPELLING = ("FOR", "EXAM", "STUDY", "VIEWS")
-"""Where two letters may be swapped or one left out."""
 KNOWN = STRONG.keys() | WEAK.keys() | OF_ANOTHER_READ.keys() | QUALIFIERS | TOLD_OF_THE_PATIENT | STUDY | PREPOSITION | CONNECTOR | READS
 """Every word that may stand in a name."""
-REAL_WORDS = words("MEDICATION MEDICATIONS DEDICATION OCCLUSION INCLUSIONS EXCLUSION COMPRESSION DEPRESSION EXPRESSION TECHNICALLY HISTORICAL INCLUSION FINDER FINING RESTUDY STUDIED REPORTS REPORTED TENTS TESTS")
+SPELLING = sorted(word for word in KNOWN if len(word) >= 4 and word.isalpha())
+SHORT = ("FOR", "EXAM", "TYPE", "NAME", "STUDY", "VIEWS")
+HEADS = sorted(word for word in (*STRONG, *WEAK) if len(word) >= 7 and word not in WHOLE_ONLY)
+"""What a misspelt word may be meant for, with one edit and with two."""
+REAL_WORDS = words(
+    "MEDICATION MEDICATIONS DEDICATION OCCLUSION INCLUSIONS EXCLUSION COMPRESSION DEPRESSION EXPRESSION TECHNICALLY HISTORICAL INCLUSION FINDER FINING RESTUDY STUDIED REPORTS REPORTED TENTS TESTS"
+)
 """Words that are no misspelling although they are near to a head."""
 
 
@@ -181,22 +207,27 @@ REAL_WORDS = words("MEDICATION MEDICATIONS DEDICATION OCCLUSION INCLUSIONS EXCLU
 def opens(name: str) -> str | None:
     """What a header (without its colon, in any case) opens: one of the seven sections, a message, another read, or START, MERGED, TITLE
     or ORGAN; None where it is no header that we know."""
-    plain = BESIDE_THE_NAME.sub(" ", name.upper().replace("(S)", "S").replace("’", "'"))
-    return kind_of(tuple(WORD.findall(plain)))
+    return kind_of(words_of(name))
 
 
 @lru_cache(maxsize=16384)
 def stands_alone(name: str) -> str | None:
     """The same for a name that has only its words to tell it from text, without a line or a colon of its own: standard names only."""
-    found = WORD.findall(BESIDE_THE_NAME.sub(" ", name.upper().replace("(S)", "S")))
+    found = words_of(name)
     if kind := PHRASES.get(" ".join(found)):
         return kind
     if not 0 < len(found) <= LONGEST_MESSAGE_HEADER or found[0] in CANNOT_BEGIN or not KNOWN.issuperset(found):
         return None
     if len(found) == 1 and found[0] in WHOLE_ONLY:
         return None
-    kind = kind_of(tuple(found), spelling=False)
+    kind = kind_of(found, spelling=False)
     return None if kind in (TITLE, ORGAN) else kind
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words and connectors of a name, in capitals."""
+    plain = BESIDE_THE_NAME.sub(" ", name.upper().replace("(S)", "S").replace("’", "'"))
+    return tuple(WORD.findall(plain.replace("FOLLOW UP", "FOLLOW-UP").replace("ON CALL", "ON-CALL")))
 
 
 def kind_of(name: tuple[str, ...], *, spelling: bool = True) -> str | None:
@@ -204,11 +235,12 @@ def kind_of(name: tuple[str, ...], *, spelling: bool = True) -> str | None:
     if not name or len(name) > LONGEST:
         return None
     name = tuple(part for word in name for part in hyphenated(word))
-    kind = simple(name) or compound(name)
+    if spelling and (mended := tuple(map(spelt, name))) != name and (kind := kind_of(mended, spelling=False)) not in (None, TITLE):
+        return kind
+    together = compound(name)
+    kind = MERGED if together == MERGED else simple(name) or together
     if kind in MESSAGES and len(name) > LONGEST_MESSAGE_HEADER:
         return None
-    if kind is None and spelling and (mended := tuple(map(spelt, name))) != name:
-        kind = kind_of(mended, spelling=False)
     if kind is None:
         text = " ".join(name)
         if BODY.fullmatch(text):
@@ -230,32 +262,45 @@ def simple(name: tuple[str, ...]) -> str | None:
         return kind
     if name[:2] == ("WET", "READ") or name[0] in ("ADDENDUM", "ADDENDA"):
         return "wet_read" if name[0] == "WET" else "addendum"
+    if name[0] == "IN" and len(name) > 1:
+        return simple(name[1:])
     another = next((OF_ANOTHER_READ[word] for word in name if word in OF_ANOTHER_READ), None)
-    if another and KNOWN.issuperset(name) and (len(name) == 1 or not READS.isdisjoint(name) or another == "addendum"):
-        return another if another == "addendum" or len(name) > 1 else None
+    if another and KNOWN.issuperset(name) and (another == "addendum" or (len(name) > 1 and not READS.isdisjoint(name))):
+        return another
     if name[-1] == "BY" and SIGNED.intersection(name):
         return SIGNATURE
     cut = next((place for place, word in enumerate(name) if word in PREPOSITION), len(name))
     before, after = name[:cut], name[cut + 1 :]
     if not before:
         return None
-    if set(before) <= TRANSPARENT:
-        return simple(after) if after else None
-    if after and STRONG.keys().isdisjoint(before) and (kind := STRONG.get(after[-1])) == "comparison" and head((*before, after[-1])):
-        # STUDIES FOR COMPARISON
-        return kind
+    if before[-1] in TOLD_TO and name[cut : cut + 1] in (("TO",), ("WITH",)):
+        return "notification"
     kind = head(before)
-    if kind == "findings" and after and before[-1] == "DESCRIPTION":
-        return "technique" if WEAK.get(after[-1]) == "examination" else kind
-    if kind == "impression" and after and before[-1] in ("SUMMARY", "INTERPRETATION") and "FINDINGS" not in after:
-        return None
+    if not after:
+        return kind
+    if set(before) <= TRANSPARENT:
+        kind = simple(after)
+        # The DATE OF EXAM is none, and in a SUMMARY OF FINDINGS stands what they come to.
+        return {
+            "DATE": kind if kind == "comparison" else None,
+            "SUMMARY": "impression" if kind in ("findings", "impression") else kind,
+        }.get(before[-1], kind)
+    if STRONG.keys().isdisjoint(before):
+        if STRONG.get(after[-1]) == "comparison":
+            return "comparison"
+        if kind == "examination" and not STUDY.isdisjoint(before):
+            return None
     return kind
 
 
 def head(phrase: tuple[str, ...]) -> str | None:
     """What a phrase without prepositions opens, by its last strong head word or else its last weak one."""
+    if phrase[0] == "TECHNICAL" and KNOWN.issuperset(phrase):
+        return "technique"
     if len(phrase) == 2 and phrase[1] in ("DESCRIPTION", "NARRATIVE") and phrase[0] in WEAK:
         return WEAK[phrase[0]]
+    if len(phrase) > 1 and phrase[0] in ADVISED and KNOWN.issuperset(phrase):
+        return "recommendations"
     strong = [word for word in phrase if word in STRONG]
     if strong:
         word = strong[-1]
@@ -269,17 +314,22 @@ def head(phrase: tuple[str, ...]) -> str | None:
         if earlier and STRONG[earlier[-1]] == "comparison":
             # PREVIOUS HISTORY and OLD REPORTS are of another time; PRIOR FINDINGS are not these findings.
             kind = "comparison" if kind in ("findings", "impression") else kind
-        strange = [other for other in rest if other not in QUALIFIERS and not other.endswith("'S")]
+        strange = [other for other in rest if other not in QUALIFIERS and other not in TOLD_OF_THE_PATIENT and not other.endswith("'S")]
         if len(strange) == 1 and strange[0] == phrase[0] and word == phrase[-1] in TELLING and len(phrase) < 4:
             return kind if strange[0].isalpha() and strange[0] not in NO_QUALIFIERS else None
         return None if strange else kind
     if len(phrase) == 2 and phrase[0] in ("CLINICAL", "CLIN") and phrase[1] not in WEAK and phrase[1] not in STUDY:
         return "history"
-    if not OF_THE_PATIENT.isdisjoint(phrase[:-1]) and phrase[-1] in TOLD_OF_THE_PATIENT:
+    told = phrase[:-1] if phrase[-1] in ("PROVIDED", "GIVEN", "AVAILABLE") else phrase
+    if not OF_THE_PATIENT.isdisjoint(told[:-1]) and told[-1] in TOLD_OF_THE_PATIENT:
         return "history"
+    if len(phrase) > 1 and phrase[-1] in ("READ", "READING") and KNOWN.issuperset(phrase):
+        return "wet_read"
     weak = [word for word in phrase if word in WEAK]
     if weak and QUALIFIERS.issuperset(other for other in phrase if other not in WEAK):
-        return WEAK[weak[-1]] if STUDY.isdisjoint(phrase) or len(phrase) == 1 or not TAKEN.isdisjoint(phrase) else None
+        if phrase[-1] == "REVIEWED":
+            return "comparison"
+        return WEAK[weak[-1]] if REGIONS.isdisjoint(phrase) or len(phrase) == 1 or not TAKEN.isdisjoint(phrase) else None
     if phrase[-1] in TAKEN and STUDY.issuperset(phrase[:-1]) and len(phrase) == 2:
         return "technique"
     return None
@@ -309,18 +359,22 @@ def compound(name: tuple[str, ...]) -> str | None:
 def spelt(word: str) -> str:
     """The head word that a word misspells, or the word itself.
 
-    One edit (a letter left out, added, replaced, or two swapped; optimal string alignment) is allowed, two from seven letters on where
-    the first letter is right.
+    One edit (a letter left out, added, replaced, or two swapped; optimal string alignment) is allowed, two in head words from seven
+    letters on where the first letter is right.
     """
     if word in KNOWN or word in REAL_WORDS:
         return word
     if len(word) < 5:
+        # In a short word another letter makes another word: letters may be swapped, or one of these left out.
         return next(
-            (known for known in SHORT_SPELLING if OSA.distance(word, known) == 1 and (sorted(word) == sorted(known) or len(word) == len(known) - 1 > 2)),
+            (
+                known
+                for known in SHORT
+                if OSA.distance(word, known) == 1 and (sorted(word) == sorted(known) or len(word) == len(known) - 1 > 2)
+            ),
             word,
         )
-    near = [(OSA.distance(word, known, score_cutoff=2), known) for known in SPELLING if abs(len(known) - len(word)) <= 2]
-    distance, known = min(near, default=(3, word))
-    if distance == 1 or (distance == 2 and len(word) >= 7 and word[0] == known[0]):
-        return known
-    return word
+    near = (known for known in SPELLING if abs(len(known) - len(word)) <= 1 and OSA.distance(word, known, score_cutoff=1) == 1)
+    if found := next(near, None):
+        return found
+    return next((known for known in HEADS if word[0] == known[0] and OSA.distance(word, known, score_cutoff=2) == 2), word)

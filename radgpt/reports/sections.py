@@ -179,6 +179,8 @@ def line_headers(lines: str) -> list[Block]:
         start, end = match.start(1), match.end()
         if not colon and (len(name) > LONGEST_BARE_NAME or name[0].islower() or " - " in name):
             continue
+        if "_" * 10 in name:
+            continue
         if name.startswith("FINAL REPORT ") and (rest := name[13:].lstrip()):
             found.append(Block(START, "FINAL REPORT", start, start + 12))
             start, name = start + len(name) - len(rest), rest
@@ -267,8 +269,8 @@ def headers_within(lines: str, known: Sequence[Block]) -> list[Block]:
 
 
 def ends_sentence(lines: str, place: int) -> bool:
-    """Whether a sentence has ended before this place."""
-    return lines[max(0, place - 3) : place].rstrip().endswith((".", "?", "!"))
+    """Whether a sentence has ended before this place, or text was removed there."""
+    return lines[max(0, place - 3) : place].rstrip().endswith((".", "?", "!", "_"))
 
 
 def dashed_headers(lines: str, known: Sequence[Block]) -> list[Block]:

@@ -237,16 +237,34 @@ def test_offsets_point_at_the_text_as_it_came() -> None:
 def test_what_says_that_a_section_is_one() -> None:
     assert provenances(parse("HISTORY: Cough.\n\nClear lungs.")) == {"history": "header", "findings": "last_paragraph"}
     assert provenances(parse("FINDINGS AND IMPRESSION: Clear.")) == {"findings": "merged"}
-    assert provenances(parse("HISTORY: Cough.\nCHEST, 2 VIEWS: Clear.")) == {"history": "header", "examination": "title", "findings": "title"}
+    assert provenances(parse("HISTORY: Cough.\nCHEST, 2 VIEWS: Clear.")) == {
+        "history": "header",
+        "examination": "title",
+        "findings": "title",
+    }
     assert provenances(parse("Seen by Dr. ___\n\nFINDINGS: Clear.")) == {"preamble": "none", "findings": "header"}
 
 
 def test_empty_headers_are_counted_as_such() -> None:
     spans = parse("COMPARISON:\nFINDINGS: Clear.").spans
-    assert [(span.name, span.header, span.end - span.start) for span in spans] == [("comparison", "COMPARISON", 0), ("findings", "FINDINGS", 6)]
+    assert [(span.name, span.header, span.end - span.start) for span in spans] == [
+        ("comparison", "COMPARISON", 0),
+        ("findings", "FINDINGS", 6),
+    ]
 
 
-HEADERS = ["FINDINGS", "IMPRESSION", "HISTORY", "FINDINGS AND IMPRESSION", "ADDENDUM", "WET READ", "NOTIFICATION", "CHEST, 2 VIEWS", "HEART", "DOSE"]
+HEADERS = [
+    "FINDINGS",
+    "IMPRESSION",
+    "HISTORY",
+    "FINDINGS AND IMPRESSION",
+    "ADDENDUM",
+    "WET READ",
+    "NOTIFICATION",
+    "CHEST, 2 VIEWS",
+    "HEART",
+    "DOSE",
+]
 PIECES = st.sampled_from(
     [*HEADERS, *(f"\n {header}:" for header in HEADERS), "Impression", ":", "\n", "\n \n", " ", "\r", "\r\n", "_" * 12, "FINAL REPORT"]
     + ["(", ".", "8", "é", "Clear lungs.", "No change", " - ", ";", "\t", "\x0b", "\u2028", "\u00a0", "__"]
@@ -287,7 +305,9 @@ def test_all_of_any_text_stands_in_some_span_or_header(text: str) -> None:
 
 
 SENTENCES = st.lists(
-    st.sampled_from(["The lungs are clear.", "Heart size is normal.", "No effusion at 8:45.", "Note: none.", "Dr. ___ was told.", "1.  Stable."]),
+    st.sampled_from(
+        ["The lungs are clear.", "Heart size is normal.", "No effusion at 8:45.", "Note: none.", "Dr. ___ was told.", "1.  Stable."]
+    ),
     min_size=1,
     max_size=4,
 )
@@ -303,7 +323,9 @@ def test_the_canonical_rendering_gives_the_same_sections_again(sections: dict[st
     assert as_text(parse(as_text(ordered)).sections) == as_text(ordered)
 
 
-@pytest.mark.parametrize("text", ["A" * 100_000, ":" * 100_000, "FINDINGS: " * 10_000, " " * 100_000, "_" * 100_000, "A :" * 30_000, "\n A" * 30_000])
+@pytest.mark.parametrize(
+    "text", ["A" * 100_000, ":" * 100_000, "FINDINGS: " * 10_000, " " * 100_000, "_" * 100_000, "A :" * 30_000, "\n A" * 30_000]
+)
 def test_time_grows_with_length_only(text: str) -> None:
     """A bound that quadratic work on 100,000 characters breaks by far, on any machine."""
     start = time.process_time()
