@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,19 @@ def sync_folder(folder: Path) -> None:
 def digest(path: Path) -> str:
     """SHA-256 of a file's bytes, or of a folder's sorted (relative path, file digest) list."""
     if path.is_file():
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.stat()
+        return file_digest(path, status.st_ino, status.st_size, status.st_mtime_ns)
     total = hashlib.sha256()
     for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
         total.update(f"{file_path.relative_to(path).as_posix()}\0{digest(file_path)}\n".encode())
     return total.hexdigest()
+
+
+@cache
+def file_digest(path: Path, *unchanged: int) -> str:
+    """SHA-256 of a file's bytes, taken once as long as what `unchanged` tells of the file stays the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def count_rows(path: Path) -> int | None:

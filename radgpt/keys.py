@@ -78,8 +78,8 @@ def mimic_digest(data: Data) -> str:
     existing("data.path", data.path)
     with permissions_told("data.path", data.path):
         place = place_of(data)
-        reports = tree_digest(place.home) if place.archive is None else file_digest(place.archive)
-        lists = [f"{path.name} {file_digest(path)}" for path in used_lists(data, place.home)]
+        reports = tree_digest(place.home) if place.archive is None else digest(place.archive)
+        lists = [f"{path.name} {digest(path)}" for path in used_lists(data, place.home)]
     return hashlib.sha256("\n".join([reports, *lists]).encode()).hexdigest()
 
 
@@ -90,7 +90,7 @@ def external_file(setting: str, path: str | None) -> str:
     """
     place = existing(setting, path)
     with permissions_told(setting, path):
-        return file_digest(place) if place.is_file() else folder_digest(place)
+        return digest(place) if place.is_file() else folder_digest(place)
 
 
 def existing(setting: str, path: str | None) -> Path:
@@ -113,12 +113,6 @@ def permissions_told(setting: str, path: str | None) -> Iterator[None]:
 
 
 @cache
-def file_digest(path: Path) -> str:
-    """`digest`, once a process: every stage of a pipeline asks."""
-    return digest(path)
-
-
-@cache
 def folder_digest(folder: Path) -> str:
     """`listing_digest` of all files under a folder."""
     return listing_digest(files_under(str(folder)))
@@ -126,10 +120,22 @@ def folder_digest(folder: Path) -> str:
 
 @cache
 def tree_digest(home: Path) -> str:
-    """`listing_digest` of the reports in MIMIC-CXR's tree."""
+    """`listing_digest` of the reports in MIMIC-CXR's tree: those of its own list, or else all there are."""
+    from radgpt.reports.readers.mimic_lists import studies
     from radgpt.reports.readers.mimic_places import report_path, walked
 
-    return listing_digest((report, os.stat(report_path(home, patient, report))) for patient, report in walked(home))
+    listed = studies(home)
+    found = ((report, status_of(report_path(home, patient, report))) for patient, report in (walked(home) if listed is None else listed))
+    # One that is listed but not there is the reader's to tell.
+    return listing_digest((report, status) for report, status in found if status)
+
+
+def status_of(path: str) -> os.stat_result | None:
+    """The status of a file; None where there is none."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def files_under(folder: str, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:

@@ -13,7 +13,7 @@ from radgpt.errors import UserError
 
 def digest(path: Path, source: Source = Source.mimic_cxr, **settings: object) -> str | None:
     """As a new process would take it."""
-    for cached in (keys.file_digest, keys.folder_digest, keys.tree_digest):
+    for cached in (keys.folder_digest, keys.tree_digest):
         cached.cache_clear()
     return keys.external_digest(Data(source=source, path=str(path), **settings))  # type: ignore[arg-type]
 

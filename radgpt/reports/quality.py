@@ -17,6 +17,7 @@ MEASURED = ("text", "findings", "impression")
 """What lengths are taken of."""
 DIGEST = 8
 """Bytes of a digest: two of 228,000 different texts share one with a chance of 1 in 700 million."""
+WHITE_SPACE = b" \t\n\r\x0b\x0c"
 NOTHING = bytes(DIGEST)
 """The digest of a report without text, which repeats none."""
 SPLIT_CODES = {None: 0} | {split: code for code, split in enumerate(SPLITS, start=1)}
@@ -163,15 +164,16 @@ class Quality:
             self.flags[flag] += 1
             if len(ids := self.flagged_ids.setdefault(flag, [])) < FLAGGED_IDS:
                 ids.append(printable(report.report_id))
-        plain = (report.text or "\n".join(sections.values())).lower().split()
-        self.words["text", len(plain)] += 1
+        text = report.text or "\n".join(sections.values())
+        self.words["text", len(text.split())] += 1
         if findings:
             self.words["findings", len(findings.split())] += 1
         if impression:
             self.words["impression", len(impression.split())] += 1
         if report.metadata:
             self.add_metadata(report.metadata)
-        self.text_digests += blake2b(" ".join(plain).encode(errors="replace"), digest_size=DIGEST).digest() if plain else NOTHING
+        letters = text.encode(errors="replace").translate(None, WHITE_SPACE).lower()
+        self.text_digests += blake2b(letters, digest_size=DIGEST).digest() if letters else NOTHING
         self.patient_digests += blake2b(report.patient_id.encode(errors="replace"), digest_size=DIGEST).digest()
         self.split_codes.append(SPLIT_CODES.get(report.split, 0))
         self.report_ids += report.report_id.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="surrogatepass") + b"\0"

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from radgpt.records import SECTIONS, Section
 from radgpt.reports.headers import COMMENT, MERGED, MESSAGES, ORGAN, OTHER_READS, SIGNATURE, START, TITLE, opens, stands_alone
@@ -14,6 +16,8 @@ DASHED = re.compile(r"\n[^\S\n]*([A-Z][A-Z /&()'-]{2,40}[A-Z)]) ?[-–—]{1,2}(
 CAPITALS_AT_END = re.compile(r"(?<![^\s.:])[A-Z](?:[A-Z/&'-]|[ ](?=[A-Z/&(-]))*(?:\([A-Z]+\))?(?= ?\Z)")
 SMALL_WITHIN = re.compile(r"(?<=[.?!:)\]_] )([A-Z][a-z]+(?:[ /&][A-Za-z]+){0,3}) ?:(?=\s)")
 """A header in small letters after the end of a sentence, for texts without line breaks."""
+FINAL_REPORT = "FINAL REPORT "
+RULE_START = "_" * 10
 RULE = re.compile(r"_{10,}")
 RULE_LINE = re.compile(r"^_{10,}$", re.MULTILINE)
 PARAGRAPH_BREAK = re.compile(r"\n[^\S\n]*\n\s*")
@@ -106,7 +110,7 @@ def tidy(text: str) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\n" in text:
         text = "\n".join([line.strip() for line in text.split("\n")])
-    if "_" * 10 in text:
+    if RULE_START in text:
         text = RULE_LINE.sub("", text).strip()
     return MANY_BREAKS.sub("\n\n", text) if "\n\n\n" in text else text
 
@@ -124,7 +128,7 @@ def parse(text: str) -> Parsed:
     kinds = {block.kind for block in blocks}
     if COMMENT in kinds:
         read_comments(blocks, concluded="impression" in kinds or MERGED in kinds)
-    if START in kinds or not kinds.isdisjoint(OTHER_READS):
+    if RULE_START in lines or not kinds.isdisjoint(OTHER_READS):
         blocks = without_other_reads(blocks)
     if not kinds.isdisjoint(LABELS):
         blocks = without_labels(blocks)
@@ -153,76 +157,95 @@ def read_comments(blocks: list[Block], *, concluded: bool) -> None:
 def headers_in(lines: str) -> list[Block]:
     """Every header by its name and place, in order; a line of underscores is a START without a name."""
     found = line_headers(lines)
-    within = headers_within(lines, found)
-    rules = [Block(START, "", match.start(), match.end()) for match in RULE.finditer(lines)] if "_" * 10 in lines else []
+    within = headers_within(lines, found) if lines.count(":") > len(found) - 1 else []
+    rules = [Block(START, "", match.start(), match.end()) for match in RULE.finditer(lines)] if RULE_START in lines else []
     dashed = dashed_headers(lines, found) if " -" in lines or "–" in lines or "—" in lines else []
     if within or rules or dashed:
         found = sorted([*found, *within, *rules, *dashed], key=lambda header: header.header)
     return found
 
 
-class Case:
-    """Whether a whole text is in capitals or in small letters, which then tell nothing; asked once."""
+class Name(NamedTuple):
+    """What stands at the start of a line, as far as it can be told without the line."""
 
-    def __init__(self, text: str) -> None:
-        self.upper = text.isupper()
-        self.lower = text.islower()
+    kind: str | None
+    text: str
+    """Without white space at its end."""
+    capitals: bool
+    number: bool
+    """Whether it ends with a digit."""
+    start: int
+    """Where it begins, after a `FINAL REPORT` that has lost its line break."""
+
+
+@lru_cache(maxsize=16384)
+def read_name(written: str) -> Name:
+    """Read a name, once for all the reports that it stands in."""
+    start = 0
+    if written.startswith(FINAL_REPORT) and written[len(FINAL_REPORT) :].strip():
+        start = len(written) - len(written[len(FINAL_REPORT) :].lstrip())
+    name = written[start:]
+    return Name(opens(name), name.rstrip(), name.isupper(), name[-1].isdigit(), start)
 
 
 def line_headers(lines: str) -> list[Block]:
     """Headers that begin a line."""
     found = []
-    capitals = small = False
-    case = Case(lines)
+    small = False
     for match in LINE_LABEL.finditer(lines):
-        name, colon = match.groups()
+        written, colon = match.groups()
+        name = read_name(written)
+        kind = name.kind
+        if kind is None and not name.capitals and not name.start:
+            continue
         start, end = match.start(1), match.end()
-        if not colon and (len(name) > LONGEST_BARE_NAME or name[0].islower() or " - " in name):
+        if name.start:
+            found.append(Block(START, "FINAL REPORT", start, start + len(FINAL_REPORT)))
+            start += name.start
+        if name.number and lines[end : end + 1].isdigit():
+            # The colon of a time of day.
             continue
-        if "_" * 10 in name:
-            continue
-        if name.startswith("FINAL REPORT ") and (rest := name[13:].lstrip()):
-            found.append(Block(START, "FINAL REPORT", start, start + 12))
-            start, name = start + len(name) - len(rest), rest
-        kind = opens(name)
         if kind is None:
-            if colon == ":" and name.isupper() and may_be_unknown(lines, name, start):
-                found.append(Block(OTHER, name.rstrip(), start, end))
-        elif name.isupper():
-            if (colon == ":" or is_header_line(lines, case, kind, name, colon, start)) and not is_time(lines, name, end):
-                capitals = capitals or kind != START
-                found.append(Block(kind, name.rstrip(), start, end))
-        elif is_header_line(lines, case, kind, name, colon, start) and not is_time(lines, name, end):
-            small = True
-            found.append(Block(kind, name.rstrip(), start, end))
-    if capitals and small:
+            if colon == ":" and name.capitals and may_be_unknown(lines, name.text, start):
+                found.append(Block(OTHER, name.text, start, end))
+        elif (colon == ":" and name.capitals and RULE_START not in written) or is_header_line(lines, name, colon, start):
+            small = small or not name.capitals
+            found.append(Block(kind, name.text, start, end))
+    if small and any(header.kind != START and header.name.isupper() for header in found):
         # Where headers are written in capitals, `Chest comparison:` is a label within one.
         found = [header for header in found if header.name.isupper() or stands_alone(header.name)]
     return found
 
 
-def is_time(lines: str, name: str, end: int) -> bool:
-    """Whether a colon stands within a time of day."""
-    return name[-1].isdigit() and lines[end : end + 1].isdigit()
-
-
-def is_header_line(lines: str, case: Case, kind: str, name: str, colon: str | None, start: int) -> bool:
+def is_header_line(lines: str, name: Name, colon: str | None, start: int) -> bool:
     """Whether a line, or its start up to a colon, that reads as a known name is a header and no part of a wrapped sentence."""
-    label = kind == TITLE or kind == ORGAN
+    label = name.kind in (TITLE, ORGAN)
+    if RULE_START in name.text:
+        return False
     if not colon:
-        if kind == START:
+        if name.kind == START:
             return True
-        if label or stands_alone(name) is None:
+        if label or len(name.text) > LONGEST_BARE_NAME or name.text[0].islower() or " - " in name.text or stands_alone(name.text) is None:
             return False
-        if name.isupper() and not case.upper:
+        if name.capitals and not in_capitals(lines):
             return True
     elif colon == ";":
-        return name.isupper() and not label
-    elif name.isupper():
-        return True
-    elif kind != TITLE and (name[0].isupper() or name[0].isdigit() or not name[0].isalnum() or case.lower):
+        return name.capitals and not label
+    elif name.capitals or (name.kind != TITLE and (not name.text[0].isalpha() or name.text[0].isupper() or in_small_letters(lines))):
         return True
     return nothing_above(lines, start)
+
+
+@lru_cache(maxsize=1)
+def in_capitals(text: str) -> bool:
+    """Whether a whole text is in capitals, which then tell nothing; asked of one text many times."""
+    return text.isupper()
+
+
+@lru_cache(maxsize=1)
+def in_small_letters(text: str) -> bool:
+    """Whether a whole text is in small letters."""
+    return text.islower()
 
 
 def nothing_above(lines: str, place: int) -> bool:

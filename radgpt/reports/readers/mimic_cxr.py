@@ -15,7 +15,7 @@ from radgpt.reports.readers.mimic_places import Place, lists_of, place_of, repor
 from radgpt.reports.readers.splits import no_official_split
 
 NOTHING = About()
-ONE_READ = 65536
+ONE_READ = 8192
 """Bytes; more than any report has."""
 
 

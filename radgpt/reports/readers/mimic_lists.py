@@ -6,6 +6,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -70,8 +71,12 @@ def jpg_lists(folder: Path) -> dict[str, Path]:
     return {kind: found[kind][2] for kind in KINDS if kind in found}
 
 
+@cache
 def studies(folder: Path) -> list[tuple[str, str]] | None:
-    """(patient id, report id) of the studies that MIMIC-CXR's own lists name, in their order; None where there is no list."""
+    """(patient id, report id) of the studies that MIMIC-CXR's own lists name, in their order; None where there is no list.
+
+    Read once a process: the key of a stage and its plan both ask.
+    """
     if path := own_list(folder, STUDY_LIST):
         return list(listed_studies(path))
     if path := own_list(folder, RECORD_LIST):
@@ -184,8 +189,9 @@ def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[str,
             places = [header.index(column) for column in columns]
             # Of a single column, itemgetter would give the bare value.
             picked = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+            last = max(places)
             for row in reader:
-                if len(row) <= max(places):
+                if len(row) <= last:
                     raise UserError(f"{path}, line {reader.line_num}: too few columns; download the file again")
                 yield reader.line_num, picked(row)
     except (gzip.BadGzipFile, EOFError, zlib.error, csv.Error, UnicodeDecodeError):
