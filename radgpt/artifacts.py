@@ -4,8 +4,8 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +50,22 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
 def write_joined(path: Path) -> Iterator[Callable[[Path], None]]:
     """Give a function that appends a file's bytes to `path`, which appears whole, or not at all."""
     temporary = path.with_name(f".{path.name}.partial")
-    with open(temporary, "wb") as file:
+    total = hashlib.sha256()
+    buffer = memoryview(bytearray(1 << 20))
+    with open(temporary, "wb", buffering=0) as file, ThreadPoolExecutor(1) as to_disk:
 
         def append(part: Path) -> None:
-            with open(part, "rb") as source:
-                shutil.copyfileobj(source, file, 1 << 20)
+            with open(part, "rb", buffering=0) as source:
+                while count := source.readinto(buffer):
+                    total.update(buffer[:count])
+                    file.write(buffer[:count])
+            # Begun early, so that little is left to wait for at the end.
+            to_disk.submit(os.fsync, file.fileno())
 
         yield append
-        file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    KNOWN_DIGESTS[path, *identity(path)] = total.hexdigest()
     sync_folder(path.parent)
 
 
@@ -91,19 +97,25 @@ def sync_folder(folder: Path) -> None:
 def digest(path: Path) -> str:
     """SHA-256 of a file's bytes, or of a folder's sorted (relative path, file digest) list."""
     if path.is_file():
-        status = path.stat()
-        return file_digest(path, status.st_ino, status.st_size, status.st_mtime_ns)
+        known = (path, *identity(path))
+        if known not in KNOWN_DIGESTS:
+            with open(path, "rb") as file:
+                KNOWN_DIGESTS[known] = hashlib.file_digest(file, "sha256").hexdigest()
+        return KNOWN_DIGESTS[known]
     total = hashlib.sha256()
     for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
         total.update(f"{file_path.relative_to(path).as_posix()}\0{digest(file_path)}\n".encode())
     return total.hexdigest()
 
 
-@cache
-def file_digest(path: Path, *unchanged: int) -> str:
-    """SHA-256 of a file's bytes, taken once as long as what `unchanged` tells of the file stays the same."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+KNOWN_DIGESTS: dict[tuple[Any, ...], str] = {}
+"""Digests of files by path and identity: a pipeline asks for the same ones again and again, and some are large."""
+
+
+def identity(path: Path) -> tuple[int, int, int]:
+    """What changes when a file does: its inode, size in bytes and time of change in ns."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def count_rows(path: Path) -> int | None:

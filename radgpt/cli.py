@@ -114,7 +114,11 @@ def register_schema() -> None:
     """Give Hydra the dataclasses as the schema that every YAML file is checked against, and the help text."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
-    store.store(group="hydra/help", name="radgpt", node={"app_name": "radgpt", "header": "", "footer": "", "template": help_text()})
+    store.store(
+        group="hydra/help",
+        name="radgpt",
+        node={"app_name": "radgpt", "header": "", "footer": "", "template": help_text() if asks_for_help() else ""},
+    )
 
 
 def conf_folder() -> Path:
@@ -138,6 +142,11 @@ def warn_of_open_mimic(config: Config) -> None:
             file=sys.stderr,
             flush=True,
         )
+
+
+def asks_for_help() -> bool:
+    """Whether the command line asks for the help text, which takes importing every stage."""
+    return any(argument in ("--help", "-h") for argument in sys.argv[1:])
 
 
 def help_text() -> str:

@@ -151,7 +151,5 @@ def files_under(folder: str, prefix: str = "") -> Iterator[tuple[str, os.stat_re
 
 def listing_digest(files: Iterable[tuple[str, os.stat_result]]) -> str:
     """SHA-256 of (name, size in bytes, time of change in ns) of files."""
-    total = hashlib.sha256()
-    for name, status in files:
-        total.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    return total.hexdigest()
+    told = "".join([f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n" for name, status in files])
+    return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()

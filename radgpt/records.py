@@ -48,9 +48,9 @@ class Section:
     An empty section has `start == end`."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Report:
-    """One radiology report, split into its sections."""
+    """One radiology report, split into its sections. (Not frozen, as Section.)"""
 
     report_id: str
     """Study id in MIMIC-CXR (`s50414267`), uId in Open-i (`CXR3029`)."""
@@ -71,7 +71,7 @@ class Report:
 
     def __post_init__(self) -> None:
         if self.spans and isinstance(self.spans[0], dict):
-            object.__setattr__(self, "spans", [Section(**span) for span in self.spans])
+            self.spans = [Section(**span) for span in self.spans]
 
 
 @dataclass(frozen=True)

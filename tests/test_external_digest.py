@@ -32,13 +32,18 @@ def test_a_tree_counts_by_its_reports_and_lists(mimic: Path) -> None:
     (mimic / "files/p10/p10000032/s50000001/image.dcm").touch()
     (mimic / "LICENSE.txt").touch()
     assert digest(mimic) == first
-    (mimic / "cxr-study-list.csv").write_text("subject_id,study_id,path\n")
-    listed = digest(mimic)
     report = mimic / "files/p10/p10000032/s50000001.txt"
     os.utime(report, ns=(0, 0))
     touched = digest(mimic)
     (report.parent / "s50000002.txt").touch()
-    assert len({first, listed, touched, digest(mimic)}) == 4
+    more = digest(mimic)
+    (mimic / "cxr-study-list.csv").write_text("subject_id,study_id,path\n10000032,50000001,files/p10/p10000032/s50000001.txt\n")
+    listed = digest(mimic)
+    assert len({first, touched, more, listed}) == 4
+    (report.parent / "s50000003.txt").touch()
+    assert digest(mimic) == listed
+    os.utime(report, ns=(1, 1))
+    assert digest(mimic) != listed
 
 
 def test_jpg_lists_count_by_content_wherever_they_are(mimic: Path, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Document:
-    """A report before it is split into sections."""
+    """A report before it is split into sections. (Not frozen, which costs time for each of hundreds of thousands.)"""
 
     report_id: str
     patient_id: str

@@ -113,8 +113,8 @@ def render(quality: Quality, governance: Governance, facts: Mapping[str, str]) -
     headers = quality.common_headers()
     return environment.get_template("quality.html.j2").render(
         quality=quality,
-        patients=quality.patients(),
-        duplicates=quality.duplicates(),
+        patients=quality.patients,
+        duplicates=quality.duplicates,
         governance=governance.name,
         banner=BANNERS[governance],
         facts=facts,

@@ -413,7 +413,7 @@ def end_of_title(lines: str, block: Block) -> int | None:
 def spans_of(blocks: list[Block]) -> list[Section]:
     """The sections that blocks stand for, with places in the report as it was given."""
     spans = []
-    examined = any(block.kind == "examination" and block.end > block.start for block in blocks)
+    examined: bool | None = None
     for block in blocks:
         kind, name, start, end = block.kind, block.name, block.start - 1, block.end - 1
         if kind in NAMED:
@@ -425,6 +425,8 @@ def spans_of(blocks: list[Block]) -> list[Section]:
             spans.append(Section("findings", name, "merged", start, end))
         elif kind == TITLE:
             # The title names the examination, where nothing else does.
+            if examined is None:
+                examined = any(other.kind == "examination" and other.end > other.start for other in blocks)
             spans.append(Section("preamble" if examined else "examination", "", "title", block.header - 1, block.header - 1 + len(name)))
             examined = True
             if start < end:

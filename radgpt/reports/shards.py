@@ -22,11 +22,14 @@ from radgpt.config import Data
 from radgpt.errors import UserError
 from radgpt.records import as_line
 from radgpt.reports import reading
+from radgpt.reports.document import Plan
 from radgpt.reports.quality import Quality, flagged_rows, token_counter
 from radgpt.reports.sectioning import as_report
 
 SIZE = 2000
 """Reports in a shard: a quarter of a second of work, and 4 MB."""
+AT_ONCE = 200
+"""Reports that are held in memory together: few enough for a processor's cache."""
 AHEAD = 3
 """Shards under way or waiting, for each worker: enough to keep it busy, few enough to hold no great part of the plan."""
 
@@ -49,24 +52,27 @@ def folder_name() -> str:
     return f".shards-{total.hexdigest()[:8]}"
 
 
-def make_shards(folder: Path, data: Data, items: Iterable[Any]) -> Iterator[Shard]:
-    """Make the shards of a plan's items in `folder`, and yield them in order; those that a killed run has left there are not made again.
+def make_shards(folder: Path, data: Data, plan: Plan) -> Iterator[Shard]:
+    """Make the shards of a plan in `folder`, and yield them in order; those that a killed run has left there are not made again.
 
     Raises:
         UserError: a report cannot be read, or a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    batches = batched(items)
-    first = list(islice(batches, 2))
-    workers = min(data.workers or len(os.sched_getaffinity(0)), len(first))
-    numbered = enumerate(chain(first, batches))
+    batches = batched(plan.items)
+    if plan.total is None:
+        first = list(islice(batches, 2))
+        batches, count = chain(first, batches), len(first)
+    else:
+        count = -(-plan.total // SIZE)
+    workers = min(data.workers or len(os.sched_getaffinity(0)), count)
     if workers < 2:
-        for number, batch in numbered:
+        for number, batch in enumerate(batches):
             yield load_shard(make_shard(folder, number, data, batch))
         return
     waiting: deque[Future[Path]] = deque()
     with worker_pool(workers) as pool:
-        for number, batch in numbered:
+        for number, batch in enumerate(batches):
             waiting.append(pool.submit(make_shard, folder, number, data, batch))
             if len(waiting) >= AHEAD * workers:
                 yield load_shard(waiting.popleft().result())
@@ -83,10 +89,14 @@ def batched(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one, however it ends; what has not begun is dropped when the block is left early."""
+    """Processes that end with this one, however it ends; what has not begun is dropped when the block is left early.
+
+    They start at once, and are there when the first items of the plan are.
+    """
     # Forked workers would share W&B's threads and locks.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_work)
     try:
+        pool.submit(os.getpid)
         yield pool
     except BrokenProcessPool:
         raise UserError(
@@ -116,18 +126,13 @@ def make_shard(folder: Path, number: int, data: Data, items: list[Any]) -> Path:
     if counts.exists():
         return counts
     quality = Quality()
-    reports = []
-    rows = []
-    for document in reading.load(data, items):
-        report = as_report(document, data.sections)
-        quality.add(report)
-        rows.append(as_line(report))
-        if report.flags or data.tokenizer:
-            reports.append(report)
-    if data.tokenizer:
-        quality.add_tokens(reports, counter(data.tokenizer))
-    write_bytes(rows_of(counts), b"".join(rows), durable=False)
-    write_bytes(flagged_of(counts), b"".join(map(as_line, flagged_rows(reports))), durable=False)
+    count_tokens = counter(data.tokenizer) if data.tokenizer else None
+    with open(rows_of(counts), "wb") as rows, open(flagged_of(counts), "wb") as flagged:
+        documents = reading.load(data, items)
+        while reports := [as_report(document, data.sections) for document in islice(documents, AT_ONCE)]:
+            quality.add(reports, count_tokens)
+            rows.writelines(map(as_line, reports))
+            flagged.writelines(map(as_line, flagged_rows(reports)))
     write_bytes(counts, json.dumps(quality.as_json()).encode(), durable=False)
     return counts
 

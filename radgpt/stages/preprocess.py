@@ -34,7 +34,7 @@ def run(run: Run, data: Data, seed: int) -> None:
         run.join("reports") as join_reports,
         run.join("flagged") as join_flagged,
     ):
-        for shard in make_shards(shards, data, found.items):
+        for shard in make_shards(shards, data, found):
             join_reports(shard.reports)
             join_flagged(shard.flagged)
             quality.merge(shard.quality)
@@ -53,8 +53,11 @@ def run(run: Run, data: Data, seed: int) -> None:
 
 def refuse_repeated_ids(quality: Quality, data: Data) -> None:
     """Raise UserError if two reports have one id; it gives their places, as ids might be text by mistake."""
+    ids = quality.ids()
+    if len(set(ids)) == len(ids):
+        return
     places: dict[str, int] = {}
-    for place, report_id in enumerate(quality.ids(), start=1):
+    for place, report_id in enumerate(ids, start=1):
         if (earlier := places.setdefault(report_id, place)) != place:
             mend = "; set data.report_id_field to a column of unique ids" if data.source in (Source.table, Source.huggingface) else ""
             raise UserError(f"data.path={data.path}: reports {earlier} and {place} have the same id{mend}")
@@ -64,9 +67,11 @@ def facts(data: Data, dataset: str) -> dict[str, str]:
     """What the quality report says of its run."""
     return {
         "Source": data.source.value + (f", {Path(data.path).name}" if data.path else ""),
-        "Sections": {"radgpt": "radgpt's parser", "mit_lcp": "as MIT-LCP's code finds them", "original": "as the original Radiology-GPT's does"}[
-            data.sections.value
-        ],
+        "Sections": {
+            "radgpt": "radgpt's parser",
+            "mit_lcp": "as MIT-LCP's code finds them",
+            "original": "as the original Radiology-GPT's does",
+        }[data.sections.value],
         "Governance": data.governance.value,
         "Dataset": f"sha256:{dataset}",
         "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by radgpt {version('radgpt')}",

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from radgpt.config import Governance
 from radgpt.errors import UserError
 from radgpt.records import Report, Section
 from radgpt.reports import quality
-from radgpt.reports.quality import Duplicates, Flagged, Quality, Spread, flagged_rows, share, spread, token_counter
+from radgpt.reports.quality import Duplicates, Flagged, Quality, Spread, count_words, flagged_rows, share, spread, token_counter
 
 
 def report(report_id: str, patient_id: str, *stretches: tuple[str, str, str, str], **more: object) -> Report:
@@ -60,10 +61,9 @@ EIGHT = [
 ]
 
 
-def counted(reports: list[Report]) -> Quality:
+def counted(reports: list[Report], count_tokens: Callable[[list[str]], list[int]] | None = None) -> Quality:
     found = Quality()
-    for one in reports:
-        found.add(one)
+    found.add(reports, count_tokens)
     return found
 
 
@@ -114,23 +114,23 @@ def test_of_two_parts_under_one_name_where_the_last_and_empty_one_counts_the_sec
 
 
 def test_repeats() -> None:
-    assert counted(EIGHT).duplicates() == Duplicates(repeats=1, groups=1, across_patients=1, held_out=1, largest=[(2, ["r1", "r2"])])
+    assert counted(EIGHT).duplicates == Duplicates(repeats=1, groups=1, across_patients=1, held_out=1, largest=[(2, ["r1", "r2"])])
     of_one_patient = [
         Report(f"r{number}", "p", text, {}) for number, text in enumerate(["Clear.", "Edema.", "clear.", "edema. ", "CLEAR."])
     ]
-    assert counted(of_one_patient).duplicates() == Duplicates(3, 2, 0, 0, [(3, ["r0", "r2", "r4"]), (2, ["r1", "r3"])])
+    assert counted(of_one_patient).duplicates == Duplicates(3, 2, 0, 0, [(3, ["r0", "r2", "r4"]), (2, ["r1", "r3"])])
 
 
 def test_groups_listed_are_the_largest_and_the_first_of_equal_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "GROUPS", 2)
     monkeypatch.setattr(quality, "IDS_IN_GROUP", 2)
     found = counted([Report(str(place), "p", text, {}) for place, text in enumerate(["b", "a", "c", "a", "b", "c", "c", "b", "d"])])
-    assert found.duplicates().largest == [(3, ["0", "4"]), (3, ["2", "5"])]
+    assert found.duplicates.largest == [(3, ["0", "4"]), (3, ["2", "5"])]
 
 
 def test_reports_without_text_repeat_none() -> None:
-    assert counted([Report(name, name, " \n", {}) for name in "abc"]).duplicates() == Duplicates(0, 0, 0, 0, [])
-    assert Quality().duplicates() == Duplicates(0, 0, 0, 0, [])
+    assert counted([Report(name, name, " \n", {}) for name in "abc"]).duplicates == Duplicates(0, 0, 0, 0, [])
+    assert Quality().duplicates == Duplicates(0, 0, 0, 0, [])
     assert Quality().summary()["patients"] == 0
 
 
@@ -166,9 +166,9 @@ def test_control_characters_of_headers_and_ids_are_replaced() -> None:
     assert found.flagged_ids == {"merged": ["r�[2J�1"]}
     # Kept as they are where they are compared, and shown without what a console would act upon.
     assert found.ids() == ["r\x1b[2J\n1"]
-    found.add(report("r\0\ud800", "p", ("other", "DOSE\x07\u202e", "none", "x")))
+    found.add([report("r\0\ud800", "p", ("other", "DOSE\x07\u202e", "none", "x"))])
     assert found.ids() == ["r\x1b[2J\n1", "r�\ud800"]
-    assert found.duplicates().largest == [(2, ["r�[2J�1", "r��"])]
+    assert found.duplicates.largest == [(2, ["r�[2J�1", "r��"])]
 
 
 def test_metadata_and_labels() -> None:
@@ -186,8 +186,7 @@ def test_parts_merged_are_the_whole() -> None:
     def told(*cuts: int) -> str:
         total = Quality()
         for start, end in zip((0, *cuts), (*cuts, 8), strict=True):
-            part = counted(EIGHT[start:end])
-            part.add_tokens(EIGHT[start:end], lambda texts: [len(text) for text in texts])
+            part = counted(EIGHT[start:end], lambda texts: [len(text) for text in texts])
             total.merge(part)
         return json.dumps(total.as_json())
 
@@ -217,8 +216,7 @@ def test_lists_of_ids_stay_bounded_when_merged(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_json_and_back() -> None:
-    found = counted(EIGHT)
-    found.add_tokens(EIGHT, lambda texts: [1 for _ in texts])
+    found = counted(EIGHT, lambda texts: [1 for _ in texts])
     again = Quality.from_json(json.loads(json.dumps(found.as_json())))
     assert again == found
     assert json.dumps(again.as_json()) == json.dumps(found.as_json())
@@ -253,6 +251,12 @@ def test_share(part: int, whole: int, told: str) -> None:
     assert share(part, whole) == told
 
 
+def test_words_are_what_stands_between_white_space() -> None:
+    texts = ["", " one ", "two\nwords", "\tthree  more words\r\n", "nul\0 is\0none", "é è", "last"]
+    assert count_words(texts) == [0, 1, 2, 3, 3, 2, 1]
+    assert count_words([]) == [] and count_words([""]) == [0]
+
+
 def test_tokens_are_counted_beside_words() -> None:
     asked = []
 
@@ -260,8 +264,7 @@ def test_tokens_are_counted_beside_words() -> None:
         asked.append(len(texts))
         return [2 * len(text.split()) for text in texts]
 
-    found = counted(EIGHT)
-    found.add_tokens(EIGHT, count_tokens)
+    found = counted(EIGHT, count_tokens)
     assert asked == [8 + 5 + 3]
     assert found.lengths("findings", "words") == {1: 1, 3: 3, 5: 1}
     assert found.lengths("findings", "tokens") == {2: 1, 6: 3, 10: 1}

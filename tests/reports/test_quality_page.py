@@ -66,9 +66,7 @@ def full_report(number: int) -> Report:
 def quality() -> Quality:
     found = Quality()
     reports = [full_report(number) for number in range(1_234)]
-    for report in reports:
-        found.add(report)
-    found.add_tokens(reports, lambda texts: [len(text) for text in texts])
+    found.add(reports, lambda texts: [len(text) for text in texts])
     return found
 
 
@@ -109,7 +107,7 @@ def test_hostile_headers_ids_flags_and_facts_are_inert(page: str) -> None:
     assert "&lt;/TH&gt;&lt;SCRIPT&gt;ALERT(&#39;X&#39;)&lt;/SCRIPT&gt;&lt;IMG ONERROR=ALERT(1)&gt;" in page
     found = Quality()
     found.add(
-        Report(HOSTILE, HOSTILE, "Clear.", {"findings": "Clear."}, None, [HOSTILE], metadata={HOSTILE: {HOSTILE: 1}, "views": HOSTILE})
+        [Report(HOSTILE, HOSTILE, "Clear.", {"findings": "Clear."}, None, [HOSTILE], metadata={HOSTILE: {HOSTILE: 1}, "views": HOSTILE})]
     )
     told = render(found, Governance.open, {HOSTILE: HOSTILE})
     assert told.count("&lt;script&gt;") >= 7
@@ -148,7 +146,7 @@ def test_banner(quality: Quality, governance: Governance, told: str) -> None:
 def test_page_of_nothing_and_of_one_report() -> None:
     assert "Quality of 0 reports" in render(Quality(), Governance.open, {})
     found = Quality()
-    found.add(Report("r", "p", "", {}))
+    found.add([Report("r", "p", "", {})])
     told = render(found, Governance.open, {})
     assert "Quality of 1 report<" in told and "No two reports have the same text." in told and "No report carries a flag." in told
     assert Elements(told).open == []

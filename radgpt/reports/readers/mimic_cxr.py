@@ -1,7 +1,8 @@
 """Read MIMIC-CXR's reports from their tree or from mimic-cxr-reports.zip, and what its lists and MIMIC-CXR-JPG's say of each study."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,21 +41,23 @@ def plan(data: Data, seed: int) -> Plan:
         lists.pop("split", None)
     if data.split is SplitPolicy.official and "split" not in lists:
         raise no_official_split(data)
-    about = mimic_lists.about_studies(place.home, lists)
     listed = mimic_lists.studies(place.home)
-    if place.archive is not None:
-        assert data.path is not None
-        members = mimic_archive.members(place.archive, data.path)
-        studies = [
-            Study(patient, report, member(members, patient, report, place), about.get(report, NOTHING))
-            for patient, report in (listed if listed is not None else [(patient, report) for report, (patient, _) in members.items()])
-        ]
-        return Plan(studies, len(studies))
-    found = (
-        Study(patient, report, None, about.get(report, NOTHING))
-        for patient, report in (listed if listed is not None else walked(place.home))
-    )
-    return Plan(found, None if listed is None else len(listed))
+    if place.archive is None:
+        return Plan(studies(place, lists, listed if listed is not None else walked(place.home)), None if listed is None else len(listed))
+    assert data.path is not None
+    members = mimic_archive.members(place.archive, data.path)
+    found = listed if listed is not None else [(patient, report) for report, (patient, _) in members.items()]
+    return Plan(studies(place, lists, found, members), len(found))
+
+
+def studies(
+    place: Place, lists: dict[str, Path], found: Iterable[tuple[str, str]], members: dict[str, tuple[str, bytes]] | None = None
+) -> Iterator[Study]:
+    """The studies with what the lists say of them, which are read only now: workers can start meanwhile."""
+    about = mimic_lists.about_studies(place.home, lists)
+    for patient, report in found:
+        where = None if members is None else member(members, patient, report, place)
+        yield Study(patient, report, where, about.get(report, NOTHING))
 
 
 def member(members: dict[str, tuple[str, bytes]], patient_id: str, report_id: str, place: Place) -> bytes:
@@ -116,8 +119,9 @@ def read(path: str) -> bytes:
         os.close(file)
 
 
+@lru_cache(maxsize=4096)
 def metadata(about: About) -> dict[str, Any]:
-    """What is known of a study beside its text."""
+    """What is known of a study beside its text; studies of which the same is known share it."""
     known: dict[str, Any] = {}
     if about.images is not None:
         known["images"] = about.images

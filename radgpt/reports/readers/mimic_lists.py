@@ -6,11 +6,12 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from radgpt.artifacts import identity
 from radgpt.errors import UserError
 
 STUDY_LIST = "cxr-study-list"
@@ -71,22 +72,21 @@ def jpg_lists(folder: Path) -> dict[str, Path]:
     return {kind: found[kind][2] for kind in KINDS if kind in found}
 
 
-@cache
 def studies(folder: Path) -> list[tuple[str, str]] | None:
-    """(patient id, report id) of the studies that MIMIC-CXR's own lists name, in their order; None where there is no list.
+    """(patient id, report id) of the studies that MIMIC-CXR's own lists name, in their order; None where there is no list."""
+    path = own_list(folder, STUDY_LIST) or own_list(folder, RECORD_LIST)
+    return read_studies(path, *identity(path)) if path else None
 
-    Read once a process: the key of a stage and its plan both ask.
-    """
-    if path := own_list(folder, STUDY_LIST):
-        return list(listed_studies(path))
-    if path := own_list(folder, RECORD_LIST):
-        return list(dict.fromkeys(studies_of_records(path)))
-    return None
+
+@lru_cache(maxsize=1)
+def read_studies(path: Path, *unchanged: int) -> list[tuple[str, str]]:
+    """The studies of a list, read once as long as the file is the same: the key of a stage and its plan both ask."""
+    return list(listed_studies(path) if path.name.startswith(STUDY_LIST) else dict.fromkeys(studies_of_records(path)))
 
 
 def listed_studies(path: Path) -> Iterator[tuple[str, str]]:
     """The studies of cxr-study-list."""
-    for line, (subject, study, place) in rows(path, ("subject_id", "study_id", "path")):
+    for line, (subject, study, place) in numbered_rows(path, ("subject_id", "study_id", "path")):
         if not place.endswith(f"p{subject}/s{study}.txt"):
             raise UserError(f"{path}, line {line}: path and ids disagree; download the list again")
         yield sys.intern(f"p{subject}"), f"s{study}"
@@ -94,7 +94,7 @@ def listed_studies(path: Path) -> Iterator[tuple[str, str]]:
 
 def studies_of_records(path: Path) -> Iterator[tuple[str, str]]:
     """The study of each image of cxr-record-list."""
-    for _, (subject, study) in rows(path, ("subject_id", "study_id")):
+    for subject, study in rows(path, ("subject_id", "study_id")):
         yield sys.intern(f"p{subject}"), f"s{study}"
 
 
@@ -115,20 +115,27 @@ def about_studies(folder: Path, lists: dict[str, Path]) -> dict[str, About]:
             file=sys.stderr,
             flush=True,
         )
-    known: dict[About, About] = {}
-    return {
-        f"s{study}": known.setdefault(about, about)
-        for study in images.keys() | splits.keys() | views.keys() | chexpert.keys() | negbio.keys()
-        for about in [
-            About(splits.get(study), study in conflicts, images.get(study), views.get(study, ()), chexpert.get(study), negbio.get(study))
-        ]
+    present = {
+        name: known
+        for name, known in (("split", splits), ("images", images), ("views", views), ("chexpert", chexpert), ("negbio", negbio))
+        if known
     }
+    told: dict[tuple[Any, ...], About] = {}
+    found = {}
+    for study in set().union(*present.values()):
+        values = (study in conflicts, *[known.get(study) for known in present.values()])
+        if (about := told.get(values)) is None:
+            about = told[values] = About(
+                conflict=values[0], **{name: value for name, value in zip(present, values[1:], strict=True) if value is not None}
+            )
+        found[f"s{study}"] = about
+    return found
 
 
 def image_counts(path: Path) -> dict[str, int]:
     """Study to its number of images."""
     counts: dict[str, int] = {}
-    for _, (study,) in rows(path, ("study_id",)):
+    for (study,) in rows(path, ("study_id",)):
         counts[study] = counts.get(study, 0) + 1
     return counts
 
@@ -137,8 +144,10 @@ def read_splits(path: Path) -> tuple[dict[str, str], set[str]]:
     """Study to split, and the studies whose images stand in several."""
     splits: dict[str, str] = {}
     conflicts = set()
-    for line, (study, name) in rows(path, ("study_id", "split")):
+    # The list has a row for each image, most of which say the same of a study.
+    for study, name in dict.fromkeys(rows(path, ("study_id", "split"))):
         if name not in SPLIT_NAMES:
+            line = next(line for line, row in numbered_rows(path, ("split",)) if row == (name,))
             raise UserError(f"{path}, line {line}: split is none of {', '.join(SPLIT_NAMES)}; download the file again")
         split = SPLIT_NAMES[name]
         if (earlier := splits.setdefault(study, split)) != split:
@@ -151,7 +160,7 @@ def read_views(path: Path) -> dict[str, tuple[str, ...]]:
     """Study to the views of its images in the file's order, without images whose view is not known."""
     views: dict[str, tuple[str, ...]] = {}
     known: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for _, (study, view) in rows(path, ("study_id", "ViewPosition")):
+    for study, view in rows(path, ("study_id", "ViewPosition")):
         if view:
             longer = (*views.get(study, ()), view)
             views[study] = known.setdefault(longer, longer)
@@ -161,7 +170,7 @@ def read_views(path: Path) -> dict[str, tuple[str, ...]]:
 def read_labels(path: Path) -> dict[str, str]:
     """Study to its labels as CODES."""
     labels = {}
-    for line, (study, *values) in rows(path, ("study_id", *FINDINGS)):
+    for line, (study, *values) in numbered_rows(path, ("study_id", *FINDINGS)):
         try:
             labels[study] = sys.intern("".join(map(CODES.__getitem__, values)))
         except KeyError:
@@ -174,8 +183,8 @@ def labels_of(codes: str) -> dict[str, int]:
     return {finding: VALUES[code] for finding, code in zip(FINDINGS, codes, strict=True) if code != " "}
 
 
-def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield (line number, values of the columns) of a CSV list, zipped or not; raises UserError if it is broken or lacks a column."""
+def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the values of the columns in each row of a CSV list, zipped or not; raises UserError if it is broken or lacks a column."""
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8-sig", newline="")
@@ -189,10 +198,14 @@ def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[str,
             places = [header.index(column) for column in columns]
             # Of a single column, itemgetter would give the bare value.
             picked = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
-            last = max(places)
-            for row in reader:
-                if len(row) <= last:
-                    raise UserError(f"{path}, line {reader.line_num}: too few columns; download the file again")
-                yield reader.line_num, picked(row)
+            try:
+                yield from map(picked, reader)
+            except IndexError:
+                raise UserError(f"{path}, line {reader.line_num}: too few columns; download the file again") from None
     except (gzip.BadGzipFile, EOFError, zlib.error, csv.Error, UnicodeDecodeError):
         raise UserError(f"{path} is no whole {'gzipped ' if path.suffix == '.gz' else ''}CSV file; download it again") from None
+
+
+def numbered_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The same with line numbers, for lists that never break a line within a value."""
+    return enumerate(rows(path, columns), start=2)
