@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from radgpt.records import SECTIONS, Section
-from radgpt.reports.headers import COMMENT, MERGED, MESSAGES, ORGAN, OTHER_READS, SIGNATURE, START, TITLE, opens, stands_alone
+from radgpt.reports.header_words import COMMENT, SIGNATURE
+from radgpt.reports.headers import MERGED, MESSAGES, ORGAN, OTHER_READS, START, TITLE, opens, stands_alone
 
 LINE_LABEL = re.compile(r"\n[^\S\n]*+([^\W_][^\n:;：.?!]{1,70}+|[*#\[]++[^\n:;：.?!]{1,70}+)(?:([:;：])|(?=\n|\Z))")
 """What stands at the start of a line, up to its colon or to its end."""
@@ -271,24 +272,31 @@ def headers_within(lines: str, known: Sequence[Block]) -> list[Block]:
     while colon != -1:
         before = lines[colon - 1]
         if colon + 1 not in ends and (before.isupper() or before == ")" or (before == " " and flattened)):
-            label = CAPITALS_AT_END.search(lines, max(0, colon - LONGEST_NAME), colon)
-            # The end of what stands before may be in capitals too: the longest name that we know counts.
-            name = label[0] if label else ""
-            if label and ends_sentence(lines, label.start()) and (kind := opens(name)) not in (None, TITLE, ORGAN, *opened):
-                found.append(Block(kind, name, label.start(), colon + 1))  # type: ignore[arg-type]
-                name = ""
-            while name:
-                if (kind := stands_alone(name)) and kind not in opened:
-                    start = label.start() + len(label[0]) - len(name)  # type: ignore[union-attr]
-                    found.append(Block(kind, name, start, colon + 1))
-                    break
-                name = name.partition(" ")[2]
+            header = header_at_end(lines, max(0, colon - LONGEST_NAME), colon, opened)
+            if header:
+                found.append(header)
         colon = lines.find(":", colon + 1)
     if flattened:
         for match in SMALL_WITHIN.finditer(lines):
             if match.end() not in ends and (kind := stands_alone(match[1])) and kind not in opened:
                 found.append(Block(kind, match[1], match.start(1), match.end()))
     return found
+
+
+def header_at_end(lines: str, start: int, colon: int, opened: set[str]) -> Block | None:
+    """The header in capitals that ends at a colon, if it is none of what is opened already."""
+    capitals = CAPITALS_AT_END.search(lines, start, colon)
+    if capitals is None:
+        return None
+    name = capitals[0]
+    if ends_sentence(lines, capitals.start()) and (kind := opens(name)) and kind not in (TITLE, ORGAN, *opened):
+        return Block(kind, name, capitals.start(), colon + 1)
+    # The end of what stands before may be in capitals too: the longest name that we know counts.
+    while name:
+        if (kind := stands_alone(name)) and kind not in opened:
+            return Block(kind, name, capitals.end() - len(name), colon + 1)
+        name = name.partition(" ")[2]
+    return None
 
 
 def ends_sentence(lines: str, place: int) -> bool:
