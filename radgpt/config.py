@@ -192,9 +192,19 @@ class Prompt:
     chat: ChatPrompt = field(default_factory=ChatPrompt)
 
 
+class Narrative(Enum):
+    """What a report must hold to be asked about: findings or an impression, or both."""
+
+    either = "either"
+    both = "both"
+
+
 @dataclass
 class Instructions:
     """How instructions are drawn and which of them are kept."""
+
+    narrative: Narrative = Narrative.either
+    """Reports without it are left out, and counted: `both` for data of findings → impression pairs."""
 
     task_weights: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TASKS, 1.0))
     """Task to its share in the mix; 0 switches a task off."""

@@ -390,7 +390,7 @@ class Quality:
         lines += [
             "",
             f"  pairs        {both:,} with findings and impression ({share(both, self.reports)})",
-            f"               left out: {alone['findings']:,} without impression, {alone['impression']:,} without findings, "
+            f"               the others: {alone['findings']:,} without impression, {alone['impression']:,} without findings, "
             f"{alone['neither']:,} without either",
             f"  flags        {', '.join(f'{flag} {times:,}' for flag, times in ranked(self.flags)) or 'none'}{listed}",
             f"  repeats      {counted(duplicates.repeats, 'report')} with the text of an earlier one{held_out}",

@@ -32,6 +32,7 @@ AT_ONCE = 200
 """Reports that are held in memory together: few enough for a processor's cache."""
 AHEAD = 3
 """Shards under way or waiting, for each worker: enough to keep it busy, few enough to hold no great part of the plan."""
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,10 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     # Forked workers would share W&B's threads and locks.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_work)
     try:
-        pool.submit(os.getpid)
+        with interrupts_held():
+            # Each call starts one process, as none is idle yet.
+            for _ in range(workers):
+                pool.submit(os.getpid)
         yield pool
     except BrokenProcessPool:
         raise UserError(
@@ -107,9 +111,31 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block has ended, as a pool that is half started cannot be shut down.
+
+    Processes that start within it see neither, not even while they import, until they unblock them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    handlers = {number: signal.signal(number, lambda received, _: held.append(received)) for number in INTERRUPTS}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for received in held:
+            signal.raise_signal(received)
+
+
 def begin_work() -> None:
-    """Leave Ctrl-C to the parent, and end if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Let a worker be terminated, which the pool does where another one was killed, but leave Ctrl-C to the parent; end if that is killed."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     parent = parent_process()
     assert parent is not None
 

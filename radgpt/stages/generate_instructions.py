@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from radgpt.config import Data, DataUse, InstructionPrompt, Instructions, Teacher
+from radgpt.config import Data, DataUse, InstructionPrompt, Instructions, Narrative, Teacher
 from radgpt.instructions.filters import Draft, first_reason, instruction_tests
 from radgpt.instructions.generations import Bill, generations
 from radgpt.instructions.parsing import parse_instruction
@@ -29,7 +29,7 @@ def run(
 ) -> None:
     """Write one Generation for each instruction asked for, in the order of the reports.
 
-    Reports flagged `no_narrative` are skipped and counted: there is nothing in them to ask about.
+    Reports without the sections that `instructions.narrative` asks for are skipped and counted.
 
     Examples of a prompt are drawn from the seeds and from what was accepted in earlier epochs of `instructions.pool_epoch` reports,
     never from the epoch under way: wherever a run is cut off, the next one sends the same prompts and finds their replies in
@@ -46,7 +46,7 @@ def run(
         run.write("raw_instructions") as write,
     ):
         while epoch := list(itertools.islice(rows, instructions.pool_epoch)):
-            told = [report for report in epoch if "no_narrative" not in report.flags]
+            told = [report for report in epoch if has_narrative(report, instructions.narrative)]
             skipped += len(epoch) - len(told)
             accepted = []
             for request, generation in generations(ask, _requests(told, pool, instructions, prompt, seed), prompt.version):
@@ -59,6 +59,12 @@ def run(
             for draft in accepted:
                 pool.add(draft.task, draft.text)
     run.summarise(skipped_no_narrative=skipped, **bill.metrics())
+
+
+def has_narrative(report: Report, wanted: Narrative) -> bool:
+    """Whether a report holds what it is to be asked about; text that MIT-LCP's rules call the last paragraph counts as findings."""
+    seen, concluded = "findings" in report.sections or "last_paragraph" in report.sections, "impression" in report.sections
+    return seen and concluded if wanted is Narrative.both else seen or concluded
 
 
 def _requests(reports: Sequence[Report], pool: Pool, instructions: Instructions, prompt: InstructionPrompt, seed: int) -> Iterator[Request]:

@@ -314,7 +314,7 @@ def test_console() -> None:
         "  other                     1    12.5 %        0   none 100.0 %",
         "",
         "  pairs        2 with findings and impression (25.0 %)",
-        "               left out: 3 without impression, 1 without findings, 2 without either",
+        "               the others: 3 without impression, 1 without findings, 2 without either",
         "  flags        no_narrative 2, merged 1, split_conflict 1, unheaded 1; 4 reports, all in flagged.jsonl",
         "  repeats      1 report with the text of an earlier one; 1 held out with that of a training report",
         "  new headers  1, 2 times: LUNG VOLUMES 2",

@@ -4,13 +4,26 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from radgpt.artifacts import digest, write_records
-from radgpt.config import AnswerPrompt, ChatPrompt, Data, Dataset, DataUse, Governance, InstructionPrompt, Instructions, Source, Teacher
+from radgpt.config import (
+    AnswerPrompt,
+    ChatPrompt,
+    Data,
+    Dataset,
+    DataUse,
+    Governance,
+    InstructionPrompt,
+    Instructions,
+    Narrative,
+    Source,
+    Teacher,
+)
 from radgpt.errors import UserError
 from radgpt.records import SPLITS, TASKS, Dropped, Generation, Instruction, Pair, Report, read_records
 from radgpt.run import Run
@@ -54,9 +67,9 @@ def a_run(folder: Path, stage: Any) -> Run:
     return Run(directory=folder, writes=stage.WRITES)
 
 
-def write_instructions(folder: Path, reports: Path, seed: int = 0) -> Run:
+def write_instructions(folder: Path, reports: Path, seed: int = 0, instructions: Instructions = INSTRUCTIONS) -> Run:
     run = a_run(folder, generate_instructions)
-    generate_instructions.run(run, reports, INSTRUCTIONS, INSTRUCTION_PROMPT, Teacher(), DATA, DataUse(), seed)
+    generate_instructions.run(run, reports, instructions, INSTRUCTION_PROMPT, Teacher(), DATA, DataUse(), seed)
     return run
 
 
@@ -268,3 +281,13 @@ def test_reports_without_a_narrative_are_skipped_and_counted(tmp_path: Path) -> 
     run = write_instructions(tmp_path / "1", reports)
     assert {row.report_id for row in generations(run)} == {"r1"}
     assert (run.summary["skipped_no_narrative"], run.summary["asked"]) == (1, 2)
+
+
+def test_reports_with_only_one_of_findings_and_impression_can_be_left_out(tmp_path: Path) -> None:
+    reports = tmp_path / "reports.jsonl"
+    with write_records(reports) as write:
+        write(Report("r0", "p0", "FINDINGS: No effusion.", {"findings": "No effusion."}))
+        write(Report("r1", "p1", "FINDINGS: Clear.\nIMPRESSION: Normal.", {"findings": "Clear.", "impression": "Normal."}))
+    run = write_instructions(tmp_path / "1", reports, instructions=replace(INSTRUCTIONS, narrative=Narrative.both))
+    assert {row.report_id for row in generations(run)} == {"r1"}
+    assert run.summary["skipped_no_narrative"] == 1

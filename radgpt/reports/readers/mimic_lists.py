@@ -115,19 +115,15 @@ def about_studies(folder: Path, lists: dict[str, Path]) -> dict[str, About]:
             file=sys.stderr,
             flush=True,
         )
-    present = {
-        name: known
-        for name, known in (("split", splits), ("images", images), ("views", views), ("chexpert", chexpert), ("negbio", negbio))
-        if known
-    }
+    by_field: dict[str, dict[str, Any]] = {"split": splits, "images": images, "views": views, "chexpert": chexpert, "negbio": negbio}
+    present = {name: known for name, known in by_field.items() if known}
     told: dict[tuple[Any, ...], About] = {}
     found = {}
     for study in set().union(*present.values()):
         values = (study in conflicts, *[known.get(study) for known in present.values()])
         if (about := told.get(values)) is None:
-            about = told[values] = About(
-                conflict=values[0], **{name: value for name, value in zip(present, values[1:], strict=True) if value is not None}
-            )
+            given: dict[str, Any] = {name: value for name, value in zip(present, values[1:], strict=True) if value is not None}
+            about = told[values] = About(conflict=study in conflicts, **given)
         found[f"s{study}"] = about
     return found
 
