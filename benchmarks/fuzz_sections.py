@@ -76,42 +76,50 @@ def stretch(random: Random, text: str, longest: int = 200) -> tuple[int, int]:
 
 
 def put(random: Random, text: str, piece: str) -> str:
+    """A piece put in anywhere."""
     at = random.randint(0, len(text))
     return text[:at] + piece + text[at:]
 
 
 def delete(random: Random, text: str) -> str:
+    """A stretch taken out."""
     start, end = stretch(random, text)
     return text[:start] + text[end:]
 
 
 def duplicate(random: Random, text: str) -> str:
+    """A stretch said again, once or often."""
     start, end = stretch(random, text)
     return text[:end] + text[start:end] * random.choice((1, 1, 2, 9)) + text[end:]
 
 
 def swap(random: Random, text: str) -> str:
+    """Two stretches that stand apart, each at the other's place."""
     (a, b), (c, d) = sorted((stretch(random, text), stretch(random, text)))
     return text[:a] + text[c:d] + text[b:c] + text[a:b] + text[d:] if b <= c else text
 
 
 def move(random: Random, text: str) -> str:
+    """A stretch put elsewhere."""
     start, end = stretch(random, text)
     return put(random, text[:start] + text[end:], text[start:end])
 
 
 def flip_case(random: Random, text: str) -> str:
+    """Other capitals, in a stretch or in all of it."""
     start, end = random.choice((stretch(random, text), (0, len(text))))
     return text[:start] + random.choice((str.upper, str.lower, str.swapcase, str.title))(text[start:end]) + text[end:]
 
 
 def put_odd(random: Random, text: str) -> str:
+    """Some of ODD put in."""
     for _ in range(random.choice((1, 1, 3, 30))):
         text = put(random, text, random.choice(ODD))
     return text
 
 
 def put_header(random: Random, text: str) -> str:
+    """A header put in, with what may stand around one."""
     before, after = random.choice((" ", "\n ", "\n", "\n\n", "\t", "")), random.choice((":", ": ", ":  ", "", "\n", " :\n", "."))
     return put(random, text, before + random.choice(headers()) + after)
 
@@ -156,6 +164,7 @@ def lines_apart(random: Random, text: str) -> str:
 
 
 def change_layout(random: Random, text: str) -> str:
+    """Other line ends, spaces or directions throughout."""
     return random.choice(
         (
             collapsed,
@@ -172,11 +181,13 @@ def change_layout(random: Random, text: str) -> str:
 
 
 def truncate(random: Random, text: str) -> str:
+    """The beginning or the end alone."""
     at = random.randint(0, len(text))
     return random.choice((text[:at], text[at:]))
 
 
 def concatenate(random: Random, text: str) -> str:
+    """Another report below it."""
     return random.choice(("", " ", "\n", RULE + "\n", "\f")).join((text, random.choice(pool())))
 
 
@@ -250,6 +261,7 @@ def seconds(text: str) -> float:
 
 
 def allowed(text: str) -> float:
+    """Seconds that parsing the text may take."""
     return SECONDS * max(1.0, len(text) / CHARACTERS)
 
 
@@ -266,6 +278,7 @@ class Outcome:
     """The same for longer ones, by seconds for each CHARACTERS."""
 
     def add(self, other: "Outcome") -> None:
+        """Count another block's reports too."""
         self.reports += other.reports
         self.characters += other.characters
         self.failures += other.failures
@@ -278,6 +291,7 @@ class HangError(Exception):
 
 
 def give_up(*_: Any) -> None:
+    """Answer the alarm."""
     raise HangError
 
 

@@ -303,9 +303,11 @@ class Writer:
         return self.case(self.random.choices(list(names), list(names.values()))[0])
 
     def title(self) -> str:
+        """The name of a study."""
         return self.random.choice(self.words.titles[self.region])
 
     def time(self) -> str:
+        """A time of day in one of the usual ways."""
         hour, minute = self.random.randint(1, 12), self.random.randint(0, 59)
         return self.random.choice((f"{hour}:{minute:02d} a.m.", f"{hour}:{minute:02d} PM", f"{hour + 11:02d}:{minute:02d}"))
 
@@ -314,6 +316,7 @@ class Writer:
         return "  ".join(self.sentence(templates) for _ in range(times))
 
     def sentence(self, templates: tuple[str, ...]) -> str:
+        """One sentence, filled in, that was not said before where that can be helped."""
         said = ""
         for _ in range(20):
             fill = {slot: self.random.choice(words) for slot, words in SLOTS.items()}
@@ -326,6 +329,7 @@ class Writer:
         return said
 
     def observations(self, low: int = 2, high: int = 5) -> str:
+        """A few sentences about what is seen."""
         return self.say(REGIONS[self.region].observations, self.random.randint(low, high))
 
     def content(self, section: str) -> tuple[str, ...]:
@@ -389,10 +393,12 @@ class Writer:
         return [self.section(name) for name, share in names if self.random.random() < share]
 
     def whole(self) -> list[Part]:
+        """All that a plain report has."""
         return [*self.opening(), self.section("findings"), self.section("impression")]
 
 
 def collapsed(text: str) -> str:
+    """The text on one line, one space between words."""
     return " ".join(text.split())
 
 
@@ -445,28 +451,34 @@ def answers(parts: list[Part]) -> list[dict[str, str]]:
 
 
 def plain(w: Writer) -> list[Part]:
+    """Findings and impression, each under a header of its own."""
     return w.whole()
 
 
 def aliases(w: Writer) -> list[Part]:
+    """Sections under other names than their usual ones."""
     w.wild = 1.0
     return w.whole()
 
 
 def no_impression(w: Writer) -> list[Part]:
+    """Findings are the last section."""
     return [*w.opening(), w.section("findings")]
 
 
 def no_findings(w: Writer) -> list[Part]:
+    """An impression without findings."""
     return [*w.opening(), w.section("impression")]
 
 
 def unheaded_below_headers(w: Writer) -> list[Part]:
+    """What is seen stands without header below a section or two."""
     names = w.random.choice((("indication",), ("history",), ("indication", "comparison"), ("history", "comparison")))
     return [*(w.section(name) for name in names), w.narrative()]
 
 
 def unheaded(w: Writer) -> list[Part]:
+    """No header at all; a title may stand above."""
     title = w.random.choice((f"{w.title()} ___", f"{w.title()} AT {w.time().upper()} ON ___", f"{w.title()}, ___", None))
     return [w.narrative(title)]
 
@@ -480,6 +492,7 @@ def merged(w: Writer) -> list[Part]:
 
 
 def history_or_indication(w: Writer) -> list[Part]:
+    """A header that may stand for history or for indication."""
     header = w.case(w.random.choice(w.words.history_or_indication))
     return [
         w.section("examination"),
@@ -507,6 +520,7 @@ def title_above_headers(w: Writer) -> list[Part]:
 
 
 def wet_read(w: Writer) -> list[Part]:
+    """A preliminary reading, above the report or at its beginning."""
     header = w.random.choice(w.words.wet_read)
     read = f"___ ___ ___ {w.time().upper()}"
     text = w.say(PRELIMINARY, w.random.randint(1, 2))
@@ -516,6 +530,7 @@ def wet_read(w: Writer) -> list[Part]:
 
 
 def addendum(w: Writer) -> list[Part]:
+    """A later remark above the report."""
     header = w.random.choice((w.random.choice(w.words.addendum), f"{w.random.choice(w.words.addendum)} ___"))
     paragraphs = [w.sentence(AMENDED) for _ in range(w.random.choice((1, 2)))]
     return [w.outside(header, *paragraphs, above=True, own_line=w.random.random() < 0.3), *w.whole()]
@@ -530,10 +545,12 @@ def tail(w: Writer) -> list[Part]:
 
 
 def signature(w: Writer) -> list[Part]:
+    """What signs the report, below it."""
     return [*w.whole(), w.outside(w.random.choice(w.words.signature), f"Dr. ___ on ___ at {w.time()}")]
 
 
 def repeated(w: Writer) -> list[Part]:
+    """Findings or impression twice, each with a header."""
     names = w.random.choice(
         (("findings", "findings", "impression"), ("findings", "impression") * 2, ("findings", "impression", "impression"))
     )
@@ -583,6 +600,7 @@ def capitals(w: Writer) -> list[Part]:
     """A report typed in capitals."""
 
     def shouted(part: Part) -> Part:
+        """One part in capitals."""
         readings = tuple({section: text.upper() for section, text in reading.items()} for reading in part.readings)
         return replace(part, paragraphs=tuple(paragraph.upper() for paragraph in part.paragraphs), readings=readings)
 
@@ -590,6 +608,7 @@ def capitals(w: Writer) -> list[Part]:
 
 
 def mixed_case(w: Writer) -> list[Part]:
+    """Headers in small or mixed letters."""
     w.case = w.random.choice((string.capwords, str.capitalize, str.lower))
     return w.whole()
 
@@ -611,6 +630,7 @@ def tight_colon(w: Writer) -> list[Part]:
 
 
 def misspelt(w: Writer) -> list[Part]:
+    """One or two headers with a slip of the pen."""
     names = w.random.sample(list(w.words.misspelt), w.random.randint(1, 2))
     used = list(SECTIONS)
     used.remove(w.random.choice([name for name in ("history", "indication") if name not in names] or ["history"]))
@@ -653,6 +673,7 @@ FAMILIES: dict[str, tuple[Callable[[Writer], list[Part]], float]] = {
 
 
 def stripped(text: str) -> str:
+    """Without white space at the ends of lines and of the whole."""
     return "\n".join(line.strip() for line in text.split("\n")).strip() + "\n"
 
 

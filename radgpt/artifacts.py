@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from radgpt.records import as_line
 def write_records(path: Path) -> Iterator[Callable[[Any], None]]:
     """Give a function that appends one record to `path`; the file appears whole, or not at all."""
     temporary = path.with_name(f".{path.name}.partial")
-    with open(temporary, "wb") as file:
+    with gone_unless_whole(temporary), open(temporary, "wb") as file:
 
         def append(record: Any) -> None:
             file.write(as_line(record))
@@ -52,21 +52,36 @@ def write_joined(path: Path) -> Iterator[Callable[[Path], None]]:
     temporary = path.with_name(f".{path.name}.partial")
     total = hashlib.sha256()
     buffer = memoryview(bytearray(1 << 20))
-    with open(temporary, "wb", buffering=0) as file, ThreadPoolExecutor(1) as to_disk:
+    with gone_unless_whole(temporary), open(temporary, "wb") as file, ThreadPoolExecutor(1) as to_disk:
+        synced: list[Future[None]] = []
 
         def append(part: Path) -> None:
             with open(part, "rb", buffering=0) as source:
                 while count := source.readinto(buffer):
                     total.update(buffer[:count])
                     file.write(buffer[:count])
+            file.flush()
             # Begun early, so that little is left to wait for at the end.
-            to_disk.submit(os.fsync, file.fileno())
+            synced.append(to_disk.submit(os.fsync, file.fileno()))
 
         yield append
+        for one in synced:
+            # The system tells an error of writing once only.
+            one.result()
         os.fsync(file.fileno())
     os.replace(temporary, path)
     KNOWN_DIGESTS[path, *identity(path)] = total.hexdigest()
     sync_folder(path.parent)
+
+
+@contextmanager
+def gone_unless_whole(temporary: Path) -> Iterator[None]:
+    """Remove a temporary file where the block that fills it fails."""
+    try:
+        yield
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

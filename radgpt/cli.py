@@ -96,11 +96,13 @@ def tell_at_once(error: Exception) -> None:
 def run(config: Config, overrides: list[str]) -> float | None:
     """Run the stage that the config names, and give the metric that `objective` names to the sweeper."""
     from radgpt.execute import run_pipeline, run_stage
+    from radgpt.external import folders_listed_once
     from radgpt.tracking import sync_line
 
     refuse_hand_launch()
     warn_of_open_mimic(config)
-    metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
+    with folders_listed_once():
+        metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
     if hint := sync_line(config):
         print(hint, flush=True)
     if config.objective is None:

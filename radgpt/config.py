@@ -43,6 +43,10 @@ class Source(Enum):
     huggingface = "huggingface"
 
 
+OF_COLUMNS = (Source.table, Source.huggingface)
+"""Sources whose columns settings name."""
+
+
 class Sectioning(Enum):
     """How a report's text is split into sections: by our parser, as MIT-LCP's code does, or as the original Radiology-GPT's does."""
 
@@ -69,7 +73,7 @@ class Data:
 
     source: Source = Source.synthetic
     path: str | None = operational()
-    """File or folder of the source; its digest, not its place, is what keys depend on."""
+    """File or folder of the source, or `hub:owner/name`; its digest, not its place, is what keys depend on."""
     jpg_path: str | None = operational()
     """Folder of MIMIC-CXR-JPG's lists (split, metadata, CheXpert, NegBio), for `source: mimic_cxr`; null: they are looked for in `path`."""
     governance: Governance = Governance.credentialed
@@ -83,13 +87,15 @@ class Data:
     patient_id_field: str | None = "patient_id"
     """Null: every report is a patient of its own."""
     text_field: str | None = "text"
-    """Null: `section_fields` hold all there is."""
+    """Null: `section_fields` hold all there is. A row whose text is null is kept as an empty report, flagged `no_narrative`."""
     section_fields: dict[str, str] = field(default_factory=dict)
     """Section (one of the seven) to the column that holds its text, for tables whose sections are told apart already."""
     split_field: str | None = None
     """Column with train, validation or test. These columns are those of `source: table` and `source: huggingface`."""
     hf_split: str | None = None
     """Split of a Hugging Face dataset to read; null: all of them, each as the split that it is called."""
+    hf_revision: str | None = None
+    """Commit, tag or branch of a dataset on the Hugging Face hub; null: what the hub gives today, which keys do not notice changing."""
     tokenizer: str | None = operational()
     """Hugging Face id or folder of the tokenizer that the quality report counts tokens with; null: words only."""
     workers: int | None = operational()
@@ -101,13 +107,25 @@ class Data:
         refuse(self.workers is not None and self.workers < 1, f"data.workers={self.workers} must be at least 1")
         strange = sorted(set(self.section_fields) - set(SECTIONS))
         refuse(bool(strange), f"data.section_fields.{''.join(strange[:1])} is no section; sections are {', '.join(SECTIONS)}")
+        for name, sources in {
+            "jpg_path": (Source.mimic_cxr,),
+            "section_fields": OF_COLUMNS,
+            "split_field": OF_COLUMNS,
+            "hf_split": (Source.huggingface,),
+            "hf_revision": (Source.huggingface,),
+        }.items():
+            refuse(
+                bool(getattr(self, name)) and self.source not in sources,
+                f"data.{name} has no meaning with data.source={self.source.value}, only with "
+                f"{' and '.join(source.value for source in sources)}; leave it out",
+            )
         refuse(
-            self.source in (Source.table, Source.huggingface) and self.text_field is None and not self.section_fields,
+            self.source in OF_COLUMNS and self.text_field is None and not self.section_fields,
             "data.text_field and data.section_fields are both empty; name the column of the report's text, or those of its sections",
         )
         refuse(
             self.source is not Source.synthetic and self.path is None,
-            f"data={self.source.value} needs data.path: the file or folder with the reports",
+            "data.path is not set: give the file or folder with the reports",
         )
 
 

@@ -7,7 +7,8 @@ from radgpt import manifest, stages
 from radgpt.artifacts import digest
 from radgpt.config import Config
 from radgpt.errors import UserError
-from radgpt.keys import external_file, key
+from radgpt.external import external_file
+from radgpt.keys import key
 from radgpt.manifest import Manifest
 
 Reads = dict[str, dict[str, Any]]

@@ -59,7 +59,8 @@ class Report:
     text: str
     """The report as its source holds it."""
     sections: dict[str, str]
-    """Section name (one of SECTIONS) to its text, its parts joined; absent or empty sections are left out."""
+    """Section name (one of SECTIONS) to its text, its parts joined; absent or empty sections are left out. Split as MIT-LCP's code does,
+    a report may have its `last_paragraph` here too."""
     split: str | None = None
     """The split that the source prescribes (one of SPLITS), if any."""
     flags: list[str] = field(default_factory=list)

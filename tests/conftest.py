@@ -1,4 +1,4 @@
-"""Running the command as a user does, and one small finished line that several tests read."""
+"""Composing a config and running the command as a user does, and one small finished line that several tests read."""
 
 import os
 import subprocess
@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
+
+from radgpt.cli import conf_folder, register_schema
+from radgpt.config import Config
+from radgpt.validation import validated
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +36,13 @@ class Line:
 
     outputs: Path
     printed: str
+
+
+def composed(*overrides: str) -> Config:
+    """The config that a command line gives."""
+    register_schema()
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        return validated(compose("config", overrides=list(overrides)))
 
 
 @pytest.fixture(scope="session")

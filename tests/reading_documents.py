@@ -1,6 +1,7 @@
 """Reading a source the way that the stage does, items through pickle and in batches, and what a user is told where it fails."""
 
 import pickle
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,11 @@ def documents(data: Data, seed: int = 0, batch: int = 2) -> list[Document]:
     assert plan.total in (None, len(items))
     batches = [pickle.loads(pickle.dumps(items[start : start + batch])) for start in range(0, len(items), batch)]
     return [document for some in batches for document in reading.load(data, some)]
+
+
+def loaded(data: Data, items: list[Any]) -> list[Document]:
+    """The documents of some items; a process that is spawned can be given this function."""
+    return list(reading.load(data, items))
 
 
 def ids(found: list[Document]) -> list[tuple[str, str]]:

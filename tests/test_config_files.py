@@ -1,18 +1,16 @@
 """Every file of conf/ and experiments/ composes, passes the rules, and is told apart from one with a mistake."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from conftest import composed
 from omegaconf import OmegaConf
 
 from radgpt import stages
-from radgpt.cli import conf_folder, register_schema
 from radgpt.config import Config
 from radgpt.errors import UserError
 from radgpt.mistakes import explain
-from radgpt.validation import settings, validated
+from radgpt.validation import settings
 
 CONF = Path(__file__).parent.parent / "conf"
 GROUPS = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name not in ("experiment", "hydra"))
@@ -26,21 +24,10 @@ COMPANIONS = {
     "data=csv": ["data.path=reports.csv"],
     "data=parquet": ["data.path=reports.parquet"],
     "data=clin_summ": ["data.path=opi"],
-    "data=huggingface": ["data.path=owner/name"],
+    "data=huggingface": ["data.path=hub:owner/name"],
     "teacher=azure": ["teacher.base_url=https://example.openai.azure.com"],
 }
 """What an option asks the user for."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def hydra() -> Iterator[None]:
-    register_schema()
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-        yield
-
-
-def composed(*overrides: str) -> Config:
-    return validated(compose("config", overrides=list(overrides)))
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -135,7 +122,27 @@ def test_an_unknown_stage_lists_the_stages() -> None:
             ["decoding=default", "decoding.temperature=0"],
             "decoding.temperature=0.0 must be above 0; for greedy decoding choose decoding=greedy",
         ),
-        (["data=openi"], "data=openi needs data.path: the file or folder with the reports"),
+        (["data=jsonl"], "data.path is not set: give the file or folder with the reports"),
+        (
+            ["data=openi", "data.path=x", "data.jpg_path=y"],
+            "data.jpg_path has no meaning with data.source=openi, only with mimic_cxr; leave it out",
+        ),
+        (
+            ["data=mimic_cxr", "data.path=x", "+data.section_fields={findings: seen}"],
+            "data.section_fields has no meaning with data.source=mimic_cxr, only with table and huggingface; leave it out",
+        ),
+        (
+            ["data.split_field=part"],
+            "data.split_field has no meaning with data.source=synthetic, only with table and huggingface; leave it out",
+        ),
+        (
+            ["data=csv", "data.path=x", "data.hf_split=a"],
+            "data.hf_split has no meaning with data.source=table, only with huggingface; leave it out",
+        ),
+        (
+            ["data=csv", "data.path=x", "data.hf_revision=a"],
+            "data.hf_revision has no meaning with data.source=table, only with huggingface; leave it out",
+        ),
         (["name=../x"], "name=../x names a folder: use letters, digits, '-', '_' and '.' only"),
     ],
 )

@@ -5,17 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
+from conftest import composed
 
-from radgpt import keys
-from radgpt.config import Data, Source
+from radgpt.cli import run
+from radgpt.config import Config, Data, Governance, Source
 from radgpt.errors import UserError
+from radgpt.keys import key
+from radgpt.reports import reading
 
 
-def digest(path: Path, source: Source = Source.mimic_cxr, **settings: object) -> str | None:
-    """As a new process would take it."""
-    for cached in (keys.folder_digest, keys.tree_digest):
-        cached.cache_clear()
-    return keys.external_digest(Data(source=source, path=str(path), **settings))  # type: ignore[arg-type]
+def digest(path: Path | str, source: Source = Source.mimic_cxr, **settings: object) -> str | None:
+    return reading.digest(Data(source=source, path=str(path), **settings))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -76,12 +76,48 @@ def test_a_folder_counts_by_names_sizes_and_times(tmp_path: Path) -> None:
     assert digest(tmp_path, Source.table) != first
 
 
-def test_what_is_on_the_hub_counts_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", [Source.table, Source.mimic_cxr])
+def test_a_job_lists_a_folder_once_and_the_next_one_anew(
+    monkeypatch: pytest.MonkeyPatch, mimic: Path, tmp_path: Path, source: Source
+) -> None:
+    taken = []
+
+    def run_stage(config: Config, *_: object) -> dict[str, float]:
+        """A stage that asks twice, while a report comes in."""
+        taken.append(reading.digest(config.data))
+        (mimic / f"files/p10/p10000032/s5000001{len(taken)}.txt").touch()
+        taken.append(reading.digest(config.data))
+        return {}
+
+    monkeypatch.setattr("radgpt.execute.run_stage", run_stage)
+    config = Config(stage="preprocess", outputs=str(tmp_path / "outputs"), data=Data(source=source, path=str(mimic)))
+    for _ in range(2):
+        run(config, [])
+    assert taken[0] == taken[1] != taken[2] == taken[3]
+
+
+def test_what_is_on_the_hub_counts_by_id(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert digest(Path("owner/name"), Source.huggingface) == "hub owner/name"
     (tmp_path / "owner/name").mkdir(parents=True)
-    assert digest(Path("owner/name"), Source.huggingface) != "hub owner/name"
+    assert digest("hub:owner/name", Source.huggingface) == "hub owner/name" != digest("owner/name", Source.huggingface)
+    assert digest("owner/other", Source.huggingface, governance=Governance.open) == "hub owner/other"
+
+
+def test_a_revision_is_in_the_key() -> None:
+    def keyed(revision: str) -> str:
+        return key(composed("data=huggingface", "data.path=hub:owner/name", f"data.hf_revision={revision}"), "preprocess")
+
+    assert keyed("v1") == keyed("v1") != keyed("v2")
 
 
 def test_made_up_reports_have_none() -> None:
-    assert keys.external_digest(Data()) is None
+    assert reading.digest(Data()) is None
+
+
+def test_a_folder_that_must_not_be_read(monkeypatch: pytest.MonkeyPatch, mimic: Path) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/forbidden")
+
+    monkeypatch.setattr("os.scandir", forbidden)
+    with pytest.raises(UserError, match=r"^data.path=.*mimic: no permission to read /forbidden$"):
+        digest(mimic, Source.table)

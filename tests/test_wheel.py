@@ -1,4 +1,4 @@
-"""An installed wheel carries conf/ and experiments/ as real files and composes from any folder."""
+"""An installed wheel carries conf/, experiments/ and the quality page's template as real files and composes from any folder."""
 
 import os
 import subprocess
@@ -23,6 +23,9 @@ def test_the_wheel_works_away_from_the_checkout(tmp_path: Path, environment: dic
     shipped = {path.relative_to(installed / "radgpt" / "conf") for path in (installed / "radgpt" / "conf").rglob("*.yaml")}
     assert {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml")} <= shipped
     assert Path("experiment/demo/synthetic.yaml") in shipped
+    assert (installed / "radgpt" / "reports" / "quality.html.j2").read_bytes() == (
+        ROOT / "radgpt" / "reports" / "quality.html.j2"
+    ).read_bytes()
     done = subprocess.run(
         [sys.executable, "-c", "import radgpt; print(radgpt.__file__); from radgpt.cli import main; main()", "--cfg", "job", "model=tiny"],
         cwd=tmp_path,

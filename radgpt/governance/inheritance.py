@@ -59,10 +59,10 @@ def class_of_run(folder: Path) -> Governance | None:
     """The class in a run's manifest, credentialed where it cannot be read or says none that we know; None where the folder is no run's."""
     try:
         told = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except PermissionError:
-        return Governance.credentialed
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, ValueError):
+        return Governance.credentialed
     if not isinstance(told, dict) or not {"stage", "key"} <= told.keys():
         return None
     return known(told.get("governance"))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from radgpt.config import Governance
@@ -33,6 +33,7 @@ def close_to_others(path: Path) -> None:
 
 
 def close_one(path: Path) -> None:
-    """Take everybody else's rights from one file or folder, unless it is a link."""
-    if not path.is_symlink():
-        path.chmod(path.stat().st_mode & 0o700)
+    """Take everybody else's rights from one file or folder, unless it is a link or gone by now."""
+    with suppress(FileNotFoundError):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & 0o700)

@@ -26,7 +26,7 @@ class Plan:
     """What a source holds, before anything but lists has been read."""
 
     items: Iterable[Any]
-    """One small picklable value for each report, in the source's order: a place to read from or, where a source can only be read
-    front to back, its content. Lazy where there may be many."""
+    """One picklable value for each report, in the source's order: a small place to read from or, where a source can only be read front to
+    back, its content (CSV, zipped JSONL, Open-i's archive, what `datasets` streams). Lazy where there may be many."""
     total: int | None = None
     """How many items there are, where that is known without reading them all."""

@@ -47,7 +47,7 @@ STUDY_TITLE = re.compile(
 
 REPORTED = (*SECTIONS, "last_paragraph")
 CSV_COLUMNS = ("impression", "findings", "last_paragraph", "comparison")
-"""Sections in mimic_cxr_sectioned.csv, in order; the first that a report has is its conclusion."""
+"""Sections in mimic_cxr_sectioned.csv, in order."""
 
 
 class Stretch(NamedTuple):
@@ -68,7 +68,8 @@ def report_sections(report_id: str, text: str) -> tuple[dict[str, str], list[Sec
     Sections are the last of each name, without line breaks other than `\\n`; `last_paragraph` stands beside the seven. The row of
     mimic_cxr_sectioned.csv is `report_id` and its CSV_COLUMNS, and nothing for the studies that `overrides` lists.
     """
-    spans = overrides.apply(report_id, text, sections(text))
+    found = sections(text)
+    spans = overrides.apply(report_id, text, found)
     provenances = {span.provenance for span in spans}
     last = {span.name: span for span in spans}
     if "override" in provenances:
@@ -79,7 +80,7 @@ def report_sections(report_id: str, text: str) -> tuple[dict[str, str], list[Sec
     facts = {
         "merged": "merged" in provenances,
         "unheaded": "last_paragraph" in texts,
-        "override": "override" in provenances,
+        "override": spans is not found,
         "no_narrative": not ("findings" in texts or "impression" in texts or "last_paragraph" in texts),
     }
     return texts, spans, [flag for flag, holds in facts.items() if holds]
@@ -93,30 +94,6 @@ def sections(text: str) -> list[Section]:
         back = way_back(text)
         found = [(stretch, (back(start), back(end))) for stretch, (start, end) in found]
     return [Section(our_name(stretch.name), stretch.header, stretch.provenance, start, end) for stretch, (start, end) in found]
-
-
-def sectioned_row(report_id: str, text: str) -> list[str | None] | None:
-    """The study's row of mimic_cxr_sectioned.csv; None if it has none, because an override says what its conclusion is."""
-    if report_id in overrides.STUDIES:
-        return None
-    text = unified(text)
-    last = {stretch.name: stretch for stretch in stretches(text)}
-    return [report_id, *(text[last[name].start : last[name].end].strip() if name in last else None for name in CSV_COLUMNS)]
-
-
-def conclusion(report_id: str, text: str) -> str:
-    """The text that stands for a study in MIT-LCP's files for labelling (mimic_cxr_00.csv and so on); empty if they found none.
-
-    Where an override names a section that the text has not, which MIT-LCP's code does not survive, the usual order applies.
-    """
-    text = unified(text)
-    if report_id in overrides.OFFSETS:
-        start, end = overrides.OFFSETS[report_id]
-        return text[start:end]
-    last = {stretch.name: stretch for stretch in stretches(text)}
-    named = overrides.NAMES.get(report_id)
-    chosen = next((last[name] for name in (named, *CSV_COLUMNS) if name in last), None)
-    return text[chosen.start : chosen.end].strip() if chosen else ""
 
 
 def stretches(text: str) -> list[Stretch]:

@@ -92,7 +92,7 @@ def with_named_findings(spans: list[Section], name: str) -> list[Section]:
 def with_findings_at(text: str, start: int, end: int, spans: list[Section]) -> list[Section]:
     """The stretch from `start` up to `end` becomes findings; what was only guessed to be narrative before is `other`.
 
-    A span keeps what it held before the stretch; what follows the stretch in the same span has lost its header.
+    A span keeps what it held before the stretch; what follows the stretch in a span that began before it has lost its header.
     """
     found = [Section("findings", "", "override", start, end)]
     for span in spans:

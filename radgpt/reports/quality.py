@@ -4,41 +4,34 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from hashlib import blake2b
 from typing import Any
 
-from radgpt.config import Governance
-from radgpt.errors import UserError
-from radgpt.records import EXTRA_SECTIONS, SECTIONS, SPLITS, Report
+from radgpt.records import EXTRA_SECTIONS, Report
+from radgpt.reports.lengths import count_words, spread
+from radgpt.reports.repeats import (
+    SPLIT_CODES,
+    Duplicates,
+    count_patients,
+    find_duplicates,
+    packed_id,
+    patient_digest,
+    text_digest,
+    unpacked_ids,
+)
+from radgpt.reports.wording import clipped, printable, ranked
 
-VERSION = 1
-"""Of the JSON; another one is refused, so that a stale shard is counted anew."""
 MEASURED = ("text", "findings", "impression")
 """What lengths are taken of."""
-DIGEST = 8
-"""Bytes of a digest: two of 228,000 different texts share one with a chance of 1 in 700 million."""
-WHITE_SPACE = b" \t\n\r\x0b\x0c"
-SPACE = ord(" ")
-"""The last of ASCII's white space and control characters."""
-NOTHING = bytes(DIGEST)
-"""The digest of a report without text, which repeats none."""
-SPLIT_CODES = {None: 0} | {split: code for code, split in enumerate(SPLITS, start=1)}
-
 MOST_HEADERS = 5_000
 """Distinct unknown headers that are held at once."""
 HEADERS_KEPT = 4_500
 """How many may stay when the rarest are dropped; the room saves dropping at every new one."""
 LONGEST_HEADER = 80
-LONGEST_ON_CONSOLE = 30
 """Characters of a header; a longer one is cut."""
 EXAMPLES = 3
 """Report ids beside an unknown header."""
 FLAGGED_IDS = 200
 """Report ids beside a flag."""
-GROUPS = 20
-IDS_IN_GROUP = 5
-"""Groups of equal texts that are listed, and the report ids beside each."""
 MOST_LABELS = 600
 """Kinds of metadata, and values of labels, that are counted; MIMIC-CXR has fewer than 100."""
 LABEL_VALUES = (1, 0, -1)
@@ -56,51 +49,6 @@ class Flagged:
 def flagged_rows(reports: Iterable[Report]) -> Iterator[Flagged]:
     """The reports that carry a flag, in order."""
     return (Flagged(report.report_id, list(report.flags)) for report in reports if report.flags)
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Reports whose text is that of another, but for white space and capitals."""
-
-    repeats: int
-    """Reports whose text an earlier one has."""
-    groups: int
-    """Texts that more than one report has."""
-    across_patients: int
-    """How many of these stand in reports of more than one patient."""
-    held_out: int
-    """Reports of prescribed validation and test splits whose text a training report has too."""
-    largest: list[tuple[int, list[str]]]
-    """Reports of a group and the first ids of them; largest groups first."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How lengths spread; quantiles are the least length that so many do not exceed."""
-
-    count: int
-    mean: float
-    median: int
-    p95: int
-    p99: int
-    max: int
-
-
-def spread(lengths: Counter[int]) -> Spread:
-    """Of lengths counted; all zero where there are none."""
-    count = lengths.total()
-    if not count:
-        return Spread(0, 0.0, 0, 0, 0, 0)
-    quantiles = {0.5: 0, 0.95: 0, 0.99: 0}
-    for quantile in quantiles:
-        left = quantile * count
-        for length in sorted(lengths):
-            left -= lengths[length]
-            if left <= 1e-6:
-                quantiles[quantile] = length
-                break
-    mean = sum(length * times for length, times in lengths.items()) / count
-    return Spread(count, mean, quantiles[0.5], quantiles[0.95], quantiles[0.99], max(lengths))
 
 
 @dataclass
@@ -152,7 +100,7 @@ class Quality:
     patient_digests: bytearray = field(default_factory=bytearray)
     split_codes: bytearray = field(default_factory=bytearray)
     report_ids: bytearray = field(default_factory=bytearray)
-    """DIGEST bytes, DIGEST bytes, one byte, and an id that a zero byte ends for each report, in order."""
+    """Eight bytes, eight bytes, one byte, and an id that a zero byte ends for each report, in order; `repeats` packs and reads them."""
 
     def add(self, reports: Sequence[Report], count_tokens: Callable[[list[str]], list[int]] | None = None) -> None:
         """Count reports, in words and, where there is something to count them with, in tokens too; best many at once."""
@@ -176,11 +124,10 @@ class Quality:
             self.add_flags(report)
         if report.metadata:
             self.add_metadata(report.metadata)
-        letters = whole_text(report).encode(errors="replace").translate(None, WHITE_SPACE).lower()
-        self.text_digests += blake2b(letters, digest_size=DIGEST).digest() if letters else NOTHING
+        self.text_digests += text_digest(whole_text(report))
         self.patient_digests += patient_digest(report.patient_id)
         self.split_codes.append(SPLIT_CODES.get(report.split, 0))
-        self.report_ids += report.report_id.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="surrogatepass") + b"\0"
+        self.report_ids += packed_id(report.report_id)
 
     def add_flags(self, report: Report) -> None:
         """Count a report's flags."""
@@ -268,7 +215,6 @@ class Quality:
     def as_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads: the same for the same reports, however they were divided among workers."""
         return {
-            "version": VERSION,
             "reports": self.reports,
             "flagged": self.flagged,
             "headers_dropped": self.headers_dropped,
@@ -281,13 +227,7 @@ class Quality:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Quality":
-        """The counts that `as_json` told.
-
-        Raises:
-            ValueError: another version of radgpt wrote them.
-        """
-        if row.get("version") != VERSION:
-            raise ValueError("counts of another version")
+        """The counts that `as_json` told."""
         found = cls(row["reports"], row["flagged"], headers_dropped=row["headers_dropped"], flagged_ids=row["flagged_ids"])
         found.headers = {name: UnknownHeader(count, report_ids) for name, (count, *report_ids) in row["headers"].items()}
         for name in COUNTERS:
@@ -313,52 +253,25 @@ class Quality:
 
     def ids(self) -> list[str]:
         """The ids of the reports, in order."""
-        return self.report_ids.decode(errors="surrogatepass").split("\0")[:-1]
+        return unpacked_ids(self.report_ids)
 
-    @cached_property
     def patients(self) -> int:
-        """Different patients; to be asked once all reports are counted, as `duplicates` is."""
-        import numpy as np
+        """Different patients, as counted so far."""
+        return count_patients(self.patient_digests)
 
-        return len(np.unique(np.frombuffer(bytes(self.patient_digests), "<u8")))
-
-    @cached_property
     def duplicates(self) -> Duplicates:
-        """Reports whose text another one has."""
-        import numpy as np
-
-        digests = np.frombuffer(bytes(self.text_digests), "<u8")
-        places = np.flatnonzero(digests)
-        patients = np.frombuffer(bytes(self.patient_digests), "<u8")[places]
-        splits = np.frombuffer(bytes(self.split_codes), "u1")[places]
-        _, first, group, sizes = np.unique(digests[places], return_index=True, return_inverse=True, return_counts=True)
-        of_several = np.zeros(len(sizes), bool)
-        order = np.lexsort((patients, group))
-        another = (np.diff(group[order]) == 0) & (patients[order][1:] != patients[order][:-1])
-        of_several[group[order][1:][another]] = True
-        trained_on = np.zeros(len(sizes), bool)
-        trained_on[group[splits == SPLIT_CODES["train"]]] = True
-        held_out = splits > SPLIT_CODES["train"]
-        largest = [int(one) for one in np.lexsort((first, -sizes))[:GROUPS] if sizes[one] > 1]
-        ids = self.ids() if largest else []
-        return Duplicates(
-            repeats=int(len(places) - len(sizes)),
-            groups=int((sizes > 1).sum()),
-            across_patients=int(of_several.sum()),
-            held_out=int(trained_on[group[held_out]].sum()),
-            largest=[(int(sizes[one]), [printable(ids[place]) for place in places[group == one][:IDS_IN_GROUP]]) for one in largest],
-        )
+        """Reports whose text another one has, as counted so far; it takes a tenth of a second for 228,000 reports."""
+        return find_duplicates(self.text_digests, self.patient_digests, self.split_codes, self.report_ids)
 
     def common_headers(self) -> list[tuple[str, UnknownHeader]]:
         """Unknown headers, the commonest first."""
         return sorted(self.headers.items(), key=lambda item: (-item[1].count, item[0]))
 
-    def summary(self) -> dict[str, int | float]:
+    def summary(self, duplicates: Duplicates) -> dict[str, int | float]:
         """Headline metrics: numbers only."""
-        duplicates = self.duplicates
         numbers: dict[str, int | float] = {
             "reports": self.reports,
-            "patients": self.patients,
+            "patients": self.patients(),
             "with_findings": self.present("findings"),
             "with_impression": self.present("impression"),
             "with_both": self.narrative["both"],
@@ -374,40 +287,6 @@ class Quality:
             numbers["held_out_duplicates"] = duplicates.held_out
         return numbers
 
-    def console(self, governance: Governance) -> str:
-        """A table for the console; of unknown headers it gives numbers only where they might be words of a patient's report."""
-        lines = [f"{counted(self.reports, 'report')} of {counted(self.patients, 'patient')}", ""]
-        lines.append(f"  {'section':<16}{'reports':>11}{'share':>10}{'empty':>9}   what says so")
-        for name in (*SECTIONS, *EXTRA_SECTIONS):
-            present = self.present(name)
-            if present or self.empty[name]:
-                vouchers = ", ".join(f"{kind} {share(times, present)}" for kind, times in self.vouchers(name))
-                lines.append(f"  {name:<16}{present:>11,}{share(present, self.reports):>10}{self.empty[name]:>9,}   {vouchers}".rstrip())
-        duplicates = self.duplicates
-        alone, both = self.narrative, self.narrative["both"]
-        held_out = f"; {duplicates.held_out:,} held out with that of a training report" if duplicates.held_out else ""
-        listed = f"; {counted(self.flagged, 'report')}, all in flagged.jsonl" if self.flagged else ""
-        lines += [
-            "",
-            f"  pairs        {both:,} with findings and impression ({share(both, self.reports)})",
-            f"               the others: {alone['findings']:,} without impression, {alone['impression']:,} without findings, "
-            f"{alone['neither']:,} without either",
-            f"  flags        {', '.join(f'{flag} {times:,}' for flag, times in ranked(self.flags)) or 'none'}{listed}",
-            f"  repeats      {counted(duplicates.repeats, 'report')} with the text of an earlier one{held_out}",
-            f"  new headers  {self.headers_told(governance)}",
-        ]
-        return "\n".join(lines)
-
-    def headers_told(self, governance: Governance) -> str:
-        """How many unknown headers there are and, where their text may be told, the commonest."""
-        if not self.headers:
-            return "none"
-        occurrences = sum(header.count for header in self.headers.values()) + self.headers_dropped
-        told = f"{len(self.headers):,}{' or more' if self.headers_dropped else ''}, {occurrences:,} times"
-        if governance in (Governance.open, Governance.synthetic):
-            told += ": " + ", ".join(f"{clipped(name, LONGEST_ON_CONSOLE)} {header.count:,}" for name, header in self.common_headers()[:5])
-        return told
-
 
 COUNTERS = ("splits", "narrative", "empty", "flags", "metadata")
 COUNTERS_OF_TUPLES = ("provenance", "words", "tokens", "labels")
@@ -415,82 +294,6 @@ PACKED = ("text_digests", "patient_digests", "split_codes", "report_ids")
 """Fields of Quality by how they are merged and told."""
 
 
-@lru_cache(maxsize=64)
-def patient_digest(patient_id: str) -> bytes:
-    """The digest of a patient's id; the reports of a patient mostly stand together."""
-    return blake2b(patient_id.encode(errors="replace"), digest_size=DIGEST).digest()
-
-
-def printable(text: str) -> str:
-    """One line without control characters, which could mix up a console or hide in a page."""
-    return text if text.isprintable() else "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
-def clipped(text: str, longest: int) -> str:
-    """At most so many characters."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
-    """Names and counts, the highest first, equal ones by name, zeros left out."""
-    return sorted(((name, times) for name, times in counts.items() if times), key=lambda item: (-item[1], item[0]))
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 report`, `228,000 reports`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def share(part: int, whole: int) -> str:
-    """A percentage that says 0 and 100 only where it means none and all."""
-    if not whole:
-        return "–"
-    percent = 100 * part / whole
-    if 0 < percent < 0.1:
-        return "<0.1 %"
-    if 99.9 < percent < 100:
-        return ">99.9 %"
-    return f"{percent:.1f} %"
-
-
 def whole_text(report: Report) -> str:
     """A report's text, or that of its sections where it has none beside them."""
     return report.text or "\n".join(report.sections.values())
-
-
-def count_words(texts: list[str]) -> list[int]:
-    """What stands between white space, in each text; all at once, as splitting each takes three times as long."""
-    import numpy as np
-
-    letters = np.frombuffer("\0".join([text.replace("\0", " ") for text in texts]).encode(errors="replace"), "u1")
-    space = letters <= SPACE
-    begins = ~space
-    begins[1:] &= space[:-1]
-    ends = np.append(np.flatnonzero(letters == 0), len(letters))
-    counts: list[int] = np.diff(np.searchsorted(np.flatnonzero(begins), ends), prepend=0).tolist()
-    return counts if texts else []
-
-
-def token_counter(name_or_path: str) -> Callable[[list[str]], list[int]]:
-    """What counts the tokens of texts, special ones left out, with a tokenizer of the hub or in a folder.
-
-    Raises:
-        UserError: it cannot be loaded.
-    """
-    from transformers import AutoTokenizer
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
-    # Whatever goes wrong between the hub, its cache and a tokenizer's own files.
-    except Exception as error:
-        raise UserError(
-            f"data.tokenizer={name_or_path} cannot be loaded ({type(error).__name__}); give a folder with a tokenizer, a model id of "
-            "huggingface.co that this machine can reach, or null to count words only"
-        ) from None
-
-    def count_tokens(texts: list[str]) -> list[int]:
-        return [len(ids) for ids in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]] if texts else []
-
-    return count_tokens

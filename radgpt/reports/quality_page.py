@@ -7,7 +7,10 @@ from pathlib import Path
 
 from radgpt.config import Governance
 from radgpt.records import EXTRA_SECTIONS, PROVENANCES, SECTIONS, SPLITS
-from radgpt.reports.quality import FLAGGED_IDS, LABEL_VALUES, MEASURED, Quality, Spread, counted, ranked, share, spread
+from radgpt.reports.lengths import Spread, spread
+from radgpt.reports.quality import FLAGGED_IDS, LABEL_VALUES, MEASURED, Quality
+from radgpt.reports.repeats import Duplicates
+from radgpt.reports.wording import counted, ranked, share
 
 HEADERS_SHOWN = 200
 """Unknown headers in the page's table."""
@@ -101,7 +104,7 @@ class Part:
     share: str
 
 
-def render(quality: Quality, governance: Governance, facts: Mapping[str, str]) -> str:
+def render(quality: Quality, duplicates: Duplicates, governance: Governance, facts: Mapping[str, str]) -> str:
     """The page of a run; `facts` tells what it was made of (digest, parser, source, date, versions), in the order in which it is shown."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -113,8 +116,8 @@ def render(quality: Quality, governance: Governance, facts: Mapping[str, str]) -
     headers = quality.common_headers()
     return environment.get_template("quality.html.j2").render(
         quality=quality,
-        patients=quality.patients,
-        duplicates=quality.duplicates,
+        patients=quality.patients(),
+        duplicates=duplicates,
         governance=governance.name,
         banner=BANNERS[governance],
         facts=facts,

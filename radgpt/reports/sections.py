@@ -15,7 +15,7 @@ LINE_LABEL = re.compile(r"\n[^\S\n]*+([^\W_][^\n:;：.?!]{1,70}+|[*#\[]++[^\n:;�
 DASHED = re.compile(r"\n[^\S\n]*([A-Z][A-Z /&()'-]{2,40}[A-Z)]) ?[-–—]{1,2}(?=\s)")
 """A header in capitals with a dash instead of its colon."""
 CAPITALS_AT_END = re.compile(r"(?<![^\s.:])[A-Z](?:[A-Z/&'-]|[ ](?=[A-Z/&(-]))*(?:\([A-Z]+\))?(?= ?\Z)")
-SMALL_WITHIN = re.compile(r"(?<=[.?!:)\]_] )([A-Z][a-z]+(?:[ /&][A-Za-z]+){0,3}) ?:(?=\s)")
+SMALL_WITHIN = re.compile(r"(?:(?<=[.?!:)\]_] )|(?<=[.?!:)\]_]  ))([A-Z][a-z]+(?:[ /&][A-Za-z]+){0,3}) ?:(?=\s)")
 """A header in small letters after the end of a sentence, for texts without line breaks."""
 FINAL_REPORT = "FINAL REPORT "
 RULE_START = "_" * 10

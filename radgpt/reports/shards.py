@@ -23,7 +23,8 @@ from radgpt.errors import UserError
 from radgpt.records import as_line
 from radgpt.reports import reading
 from radgpt.reports.document import Plan
-from radgpt.reports.quality import Quality, flagged_rows, token_counter
+from radgpt.reports.lengths import token_counter
+from radgpt.reports.quality import Quality, flagged_rows
 from radgpt.reports.sectioning import as_report
 
 SIZE = 2000
@@ -45,10 +46,12 @@ class Shard:
     quality: Quality
 
 
-def folder_name() -> str:
-    """Where shards stand in a run's folder: one name for each version of the code that makes them, so that a run is of one piece."""
-    total = hashlib.sha256(f"{SIZE}".encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+def folder_name(data: Data) -> str:
+    """Where shards stand in a run's folder: one name for each tokenizer that they are counted with, and for each version of the code that
+    makes them, so that a run is of one piece."""
+    total = hashlib.sha256(f"{SIZE} {data.tokenizer}".encode())
+    here = Path(__file__).parent
+    for path in (here.parent / "records.py", *sorted(here.rglob("*.py"))):
         total.update(digest(path).encode())
     return f".shards-{total.hexdigest()[:8]}"
 
@@ -61,12 +64,13 @@ def make_shards(folder: Path, data: Data, plan: Plan) -> Iterator[Shard]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     batches = batched(plan.items)
+    workers = data.workers or len(os.sched_getaffinity(0))
     if plan.total is None:
-        first = list(islice(batches, 2))
+        first = list(islice(batches, workers))
         batches, count = chain(first, batches), len(first)
     else:
         count = -(-plan.total // SIZE)
-    workers = min(data.workers or len(os.sched_getaffinity(0)), count)
+    workers = min(workers, count)
     if workers < 2:
         for number, batch in enumerate(batches):
             yield load_shard(make_shard(folder, number, data, batch))
@@ -134,7 +138,7 @@ def interrupts_held() -> Iterator[None]:
 
 
 def begin_work() -> None:
-    """Let a worker be terminated, which the pool does where another one was killed, but leave Ctrl-C to the parent; end if that is killed."""
+    """Leave Ctrl-C to the parent, let it terminate this worker (as where another one was killed), and end if it is killed."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     parent = parent_process()
     assert parent is not None
@@ -149,7 +153,7 @@ def begin_work() -> None:
 def make_shard(folder: Path, number: int, data: Data, items: list[Any]) -> Path:
     """Make one shard, unless it is there, and give the file of its counts, which is written last: its existence means that all is."""
     counts = folder / f"{number:05}.json"
-    if counts.exists():
+    if is_whole(counts):
         return counts
     quality = Quality()
     count_tokens = counter(data.tokenizer) if data.tokenizer else None
@@ -159,8 +163,22 @@ def make_shard(folder: Path, number: int, data: Data, items: list[Any]) -> Path:
             quality.add(reports, count_tokens)
             rows.writelines(map(as_line, reports))
             flagged.writelines(map(as_line, flagged_rows(reports)))
-    write_bytes(counts, json.dumps(quality.as_json()).encode(), durable=False)
+    told = {"sizes": sizes(counts), "quality": quality.as_json()}
+    write_bytes(counts, json.dumps(told).encode(), durable=False)
     return counts
+
+
+def is_whole(counts: Path) -> bool:
+    """Whether a shard is there, with all its rows: a power cut may have taken some of them and left the counts."""
+    try:
+        return bool(json.loads(counts.read_bytes())["sizes"] == sizes(counts))
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def sizes(counts: Path) -> list[int]:
+    """The bytes of a shard's rows."""
+    return [rows_of(counts).stat().st_size, flagged_of(counts).stat().st_size]
 
 
 @cache
@@ -181,4 +199,4 @@ def flagged_of(counts: Path) -> Path:
 
 def load_shard(counts: Path) -> Shard:
     """A finished shard by the file of its counts."""
-    return Shard(rows_of(counts), flagged_of(counts), Quality.from_json(json.loads(counts.read_text(encoding="utf-8"))))
+    return Shard(rows_of(counts), flagged_of(counts), Quality.from_json(json.loads(counts.read_bytes())["quality"]))

@@ -18,7 +18,8 @@ WRITES = {"exports": "exports"}
 def run(run: Run, reports: Path, data: Data, export_reports: ExportReports) -> None:
     """Write `reports.parquet` and `mimic_cxr_sectioned.csv`, as far as asked for, with the reports in their order.
 
-    With `data.sections=mit_lcp` the CSV is what MIT-LCP's create_section_files.py makes of the same files, byte for byte.
+    With `data.sections=mit_lcp` the CSV has the rows that MIT-LCP's create_section_files.py makes of the same files, byte for byte; those
+    of a patient stand in the reports' order, theirs in the file system's.
     """
     counts: Counter[str] = Counter(reports=0)
     rows = tqdm(read_records(reports, Report), total=count_rows(reports), desc="export_reports", unit=" reports", disable=None)

@@ -12,6 +12,7 @@ from radgpt.artifacts import digest, write_text
 from radgpt.config import Data, Source
 from radgpt.errors import UserError
 from radgpt.reports.quality import Quality
+from radgpt.reports.quality_console import console
 from radgpt.reports.quality_page import render
 from radgpt.reports.reading import plan
 from radgpt.reports.shards import folder_name, make_shards
@@ -28,7 +29,7 @@ def run(run: Run, data: Data, seed: int) -> None:
     """
     quality = Quality()
     found = plan(data, seed)
-    shards = run.directory / folder_name()
+    shards = run.directory / folder_name(data)
     with (
         tqdm(desc="preprocess", unit=" reports", total=found.total, disable=None) as bar,
         run.join("reports") as join_reports,
@@ -41,14 +42,25 @@ def run(run: Run, data: Data, seed: int) -> None:
             bar.update(shard.quality.reports)
         if not quality.reports:
             raise UserError(f"data.path={data.path}: no reports in it")
-        refuse_repeated_ids(quality, data)
+        try:
+            refuse_repeated_ids(quality, data)
+        except UserError:
+            # With other ids this is another run: nobody would come back for these copies of the reports.
+            remove_shards(run)
+            raise
     write_text(run.path("quality"), json.dumps(quality.as_json()))
     dataset = digest(run.path("reports"))
-    write_text(run.path("quality_page"), render(quality, data.governance, facts(data, dataset)))
-    for leftover in run.directory.glob(".shards-*"):
-        shutil.rmtree(leftover)
-    run.say(f"{quality.console(data.governance)}\n  more         {run.path('quality_page')}")
-    run.summarise(dataset=f"sha256:{dataset[:16]}", **quality.summary())
+    duplicates = quality.duplicates()
+    write_text(run.path("quality_page"), render(quality, duplicates, data.governance, facts(data, dataset)))
+    remove_shards(run)
+    run.say(f"{console(quality, duplicates, data.governance)}\n  more         {run.path('quality_page')}")
+    run.summarise(dataset=f"sha256:{dataset[:16]}", **quality.summary(duplicates))
+
+
+def remove_shards(run: Run) -> None:
+    """Remove the shards of this run, those of killed attempts among them."""
+    for folder in run.directory.glob(".shards-*"):
+        shutil.rmtree(folder)
 
 
 def refuse_repeated_ids(quality: Quality, data: Data) -> None:

@@ -4,7 +4,7 @@ import json
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -12,30 +12,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
+from conftest import composed
 from wire import ATTESTED, PUBLIC, attest, wired
 
 from radgpt import stages
-from radgpt.cli import conf_folder, register_schema
-from radgpt.config import Config, Governance
+from radgpt.config import Governance
 from radgpt.execute import run_stage
 from radgpt.governance.inheritance import inherited, is_stricter, recorded
 from radgpt.keys import key
 from radgpt.records import Generation, read_records
-from radgpt.validation import validated
 
 FEW = ("data.synthetic_reports=12", "wandb=disabled")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def hydra() -> Iterator[None]:
-    register_schema()
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-        yield
-
-
-def composed(*overrides: str) -> Config:
-    return validated(compose("config", overrides=list(overrides)))
 
 
 @dataclass(frozen=True)
@@ -84,6 +71,13 @@ def run_folder(folder: Path, **told: object) -> Path:
 )
 def test_what_a_manifest_says_and_the_unknown_is_credentialed(told: dict, governance: Governance, tmp_path: Path) -> None:
     assert recorded(run_folder(tmp_path / "run", **told) / "reports.jsonl") is governance
+
+
+@pytest.mark.parametrize("damaged", ["{", "", "\udcff"])
+def test_a_damaged_manifest_frees_nothing(damaged: str, tmp_path: Path) -> None:
+    reports = run_folder(tmp_path / "run", governance="open") / "reports.jsonl"
+    (tmp_path / "run" / "manifest.json").write_bytes(damaged.encode(errors="surrogateescape"))
+    assert recorded(reports) is Governance.credentialed
 
 
 def test_only_a_run_has_a_class(tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def test_the_umask_is_given_back(tmp_path: Path) -> None:
     assert [modes(tmp_path)[f"{tmp_path}/{number}"] for number in range(3)] == ["600", "644", "644"]
 
 
+def test_what_is_gone_meanwhile_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").write_text("")
+    monkeypatch.setattr("os.walk", lambda path: iter([(str(path), ["gone"], ["gone.txt", "here"])]))
+    close_to_others(tmp_path)
+    assert modes(tmp_path / "here") == {f"{tmp_path}/here": "600"}
+
+
 def test_closing_a_folder_follows_no_link(tmp_path: Path) -> None:
     outside, run = tmp_path / "outside", tmp_path / "run"
     outside.mkdir()

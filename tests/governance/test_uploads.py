@@ -3,31 +3,18 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from conftest import composed
 
-from radgpt.cli import conf_folder, register_schema
-from radgpt.config import Config, DeepSpeed, Governance, Model, ModelSource, Training, WandbMode
+from radgpt.config import DeepSpeed, Governance, Model, ModelSource, Training, WandbMode
 from radgpt.errors import UserError
 from radgpt.governance.telemetry import SWITCHES, switch_off_telemetry
 from radgpt.mistakes import explain
 from radgpt.run import Run
 from radgpt.tracking import WandbTracker, resolve_mode, sync_line
-from radgpt.validation import validated
-
-
-@pytest.fixture(autouse=True, scope="module")
-def hydra() -> Iterator[None]:
-    register_schema()
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-        yield
-
-
-def composed(*overrides: str) -> Config:
-    return validated(compose("config", overrides=list(overrides)))
 
 
 def told(*overrides: str) -> str:

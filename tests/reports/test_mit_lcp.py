@@ -2,8 +2,12 @@
 
 import pytest
 
+from radgpt.config import Sectioning
 from radgpt.records import Section
-from radgpt.reports.mit_lcp import conclusion, meaning, report_sections, sectioned_row, sections
+from radgpt.reports.document import Document
+from radgpt.reports.exports import sectioned_row
+from radgpt.reports.mit_lcp import meaning, report_sections, sections
+from radgpt.reports.sectioning import as_report
 
 REPORT = """\
                                  FINAL REPORT
@@ -21,9 +25,13 @@ REPORT = """\
 
 def row(text: str) -> list[str | None]:
     """The CSV row without its study."""
-    found = sectioned_row("invented", text)
+    found = row_of("invented", text)
     assert found is not None and found[0] == "invented"
     return found[1:]
+
+
+def row_of(report_id: str, text: str) -> list[str | None] | None:
+    return sectioned_row(as_report(Document(report_id, "p", text), Sectioning.mit_lcp), Sectioning.mit_lcp)
 
 
 def parts(text: str) -> list[tuple[str, str, str, str]]:
@@ -40,7 +48,6 @@ def test_sections_stand_where_offsets_say() -> None:
         ("impression", "IMPRESSION", "header", "Normal."),
     ]
     assert row(REPORT) == ["Normal.", "Clear lungs.", None, "None."]
-    assert conclusion("invented", REPORT) == "Normal."
 
 
 @pytest.mark.parametrize("line_break", ["\r\n", "\r"])
@@ -99,16 +106,15 @@ def test_a_header_begins_behind_at_least_one_space(indent: str, found: str | Non
 def test_the_first_line_is_no_header_and_stripped_text_has_none() -> None:
     assert parts(" FINDINGS: Clear.\n") == [("other", "", "none", "FINDINGS: Clear.")]
     assert row("FINDINGS: Clear.\nIMPRESSION: Normal.\n") == [None, None, None, None]
-    assert conclusion("invented", " FINDINGS: Clear.\n") == ""
 
 
 def test_a_header_without_text_hides_the_next() -> None:
     assert row("\n COMPARISON:\n FINDINGS: Clear.\n IMPRESSION: Normal.\n") == ["Normal.", None, None, "FINDINGS: Clear."]
-    assert row("\n COMPARISON: \n FINDINGS: Clear.\n") == [None, "Clear.", None, ""]
+    assert row("\n COMPARISON: \n FINDINGS: Clear.\n") == [None, "Clear.", None, None]
 
 
 def test_the_last_of_a_name_counts_but_not_without_text_in_the_narrative() -> None:
-    assert row("\n FINDINGS: Old.\n FINDINGS: New.\n COMPARISON: CT.\n COMPARISON: \n") == [None, "New.", None, ""]
+    assert row("\n FINDINGS: Old.\n FINDINGS: New.\n COMPARISON: CT.\n COMPARISON: \n") == [None, "New.", None, None]
     assert row("\n FINDINGS: Clear.\n COMMUNICATION OF FINDINGS: By phone.\n IMPRESSION: Normal.\n IMPRESSION: \n") == [
         "Normal.",
         "By phone.",
@@ -124,13 +130,11 @@ def test_the_last_section_gives_up_what_follows_its_first_paragraph() -> None:
         ("last_paragraph", "", "last_paragraph", "Clear lungs.\n \n Normal heart."),
     ]
     assert row(text) == [None, None, "Clear lungs.\n \n Normal heart.", None]
-    assert conclusion("invented", text) == "Clear lungs.\n \n Normal heart."
 
 
 def test_blank_lines_without_their_space_part_nothing() -> None:
     text = "\n COMPARISON:  None.\n\n Clear lungs.\n"
     assert row(text) == [None, None, None, "None.\n\n Clear lungs."]
-    assert conclusion("invented", text) == "None.\n\n Clear lungs."
 
 
 def test_a_report_without_headers_is_cut_behind_its_first_paragraph() -> None:
@@ -177,12 +181,10 @@ def test_flags(text: str, found: dict[str, str], flags: list[str]) -> None:
     assert report_sections("invented", text)[2] == flags
 
 
-def test_studies_with_an_override_have_no_row_and_a_conclusion_of_their_own() -> None:
+def test_studies_with_an_override_have_no_row_and_findings_of_their_own() -> None:
     by_name, by_offsets, without = "s51491012", "s51410602", "s50798377"
     text = "\n HISTORY: Clear lungs.\n TECHNIQUE: Portable.\n"
-    assert sectioned_row(by_name, text) is None
-    assert conclusion(by_name, text) == "Clear lungs."
-    assert conclusion(by_name, "\n FINDINGS: Clear.\n") == "Clear."
+    assert row_of(by_name, text) is None
     assert report_sections(by_name, text) == (
         {"technique": "Portable.", "findings": "Clear lungs."},
         [
@@ -193,11 +195,9 @@ def test_studies_with_an_override_have_no_row_and_a_conclusion_of_their_own() ->
         ["override"],
     )
     text = "\n HISTORY: " + "Cough and fever for many days. ".ljust(40) + "Clear lungs."
-    assert sectioned_row(by_offsets, text) is None
-    assert conclusion(by_offsets, text) == text[47:]
+    assert row_of(by_offsets, text) is None
     assert report_sections(without, "\n FINDINGS: No films.\n") == (
         {},
         [Section("preamble", "", "none", 0, 0), Section("other", "FINDINGS", "none", 12, 21)],
-        ["no_narrative"],
+        ["override", "no_narrative"],
     )
-    assert conclusion(without, "\n FINDINGS: No films.\n") == ""

@@ -8,7 +8,8 @@ import pytest
 
 from radgpt.config import Governance
 from radgpt.records import SECTIONS, Report, Section
-from radgpt.reports.quality import Quality, spread
+from radgpt.reports.lengths import spread
+from radgpt.reports.quality import Quality
 from radgpt.reports.quality_page import FLAGS, bin_width, binned, chart_of, render, y_axis
 
 FACTS = {"Source": "mimic_cxr", "Dataset digest": "9f2c1b", "Versions": "radgpt 0.1.0"}
@@ -23,6 +24,10 @@ SENTENCES = {
     "impression": "Catheter ends too deep.",
     "other": "Technologist was in a hurry.",
 }
+
+
+def page_of(quality: Quality, governance: Governance, facts: dict[str, str]) -> str:
+    return render(quality, quality.duplicates(), governance, facts)
 
 
 class Elements(HTMLParser):
@@ -72,7 +77,7 @@ def quality() -> Quality:
 
 @pytest.fixture(scope="module")
 def page(quality: Quality) -> str:
-    return render(quality, Governance.credentialed, FACTS)
+    return page_of(quality, Governance.credentialed, FACTS)
 
 
 def test_figures_stand_in_it(page: str) -> None:
@@ -93,7 +98,7 @@ def test_figures_stand_in_it(page: str) -> None:
 
 
 def test_same_bytes_again(quality: Quality, page: str) -> None:
-    assert render(Quality.from_json(quality.as_json()), Governance.credentialed, FACTS) == page
+    assert page_of(Quality.from_json(quality.as_json()), Governance.credentialed, FACTS) == page
 
 
 def test_every_element_is_closed_and_tables_have_headers(page: str) -> None:
@@ -109,7 +114,7 @@ def test_hostile_headers_ids_flags_and_facts_are_inert(page: str) -> None:
     found.add(
         [Report(HOSTILE, HOSTILE, "Clear.", {"findings": "Clear."}, None, [HOSTILE], metadata={HOSTILE: {HOSTILE: 1}, "views": HOSTILE})]
     )
-    told = render(found, Governance.open, {HOSTILE: HOSTILE})
+    told = page_of(found, Governance.open, {HOSTILE: HOSTILE})
     assert told.count("&lt;script&gt;") >= 7
     for one in (page, told):
         elements = Elements(one)
@@ -139,15 +144,15 @@ def test_no_sentence_of_any_report(page: str) -> None:
     ],
 )
 def test_banner(quality: Quality, governance: Governance, told: str) -> None:
-    assert f'<p class="banner {governance.name}" role="note">' in (page := render(quality, governance, FACTS))
+    assert f'<p class="banner {governance.name}" role="note">' in (page := page_of(quality, governance, FACTS))
     assert told in page
 
 
 def test_page_of_nothing_and_of_one_report() -> None:
-    assert "Quality of 0 reports" in render(Quality(), Governance.open, {})
+    assert "Quality of 0 reports" in page_of(Quality(), Governance.open, {})
     found = Quality()
     found.add([Report("r", "p", "", {})])
-    told = render(found, Governance.open, {})
+    told = page_of(found, Governance.open, {})
     assert "Quality of 1 report<" in told and "No two reports have the same text." in told and "No report carries a flag." in told
     assert Elements(told).open == []
 

@@ -111,7 +111,7 @@ def test_headers_within_a_line_are_found_in_capitals() -> None:
 
 
 def test_headers_within_a_line_in_small_letters_where_line_breaks_are_lost() -> None:
-    text = "Indication: Cough. Findings: Clear at 8:45. Impression: Normal. Note: none."
+    text = "Indication: Cough. Findings: Clear at 8:45.  Impression: Normal. Note: none."
     assert as_mapping(text) == {"indication": "Cough.", "findings": "Clear at 8:45.", "impression": "Normal. Note: none."}
 
 

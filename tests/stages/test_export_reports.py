@@ -39,7 +39,7 @@ def test_both_files_and_counts(tmp_path: Path) -> None:
     assert [(row["report_id"], row["findings"], row["last_paragraph"], row["flags"]) for row in table] == [
         ("s1", "Clear\n lungs.", None, []),
         ("s2", None, "Clear.", ["unheaded"]),
-        ("s50798377", None, None, ["no_narrative"]),
+        ("s50798377", None, None, ["override", "no_narrative"]),
         ("s3", None, None, ["no_narrative"]),
     ]
     assert run.summary == {"reports": 4, "csv_rows": 3, "csv_left_out": 1}

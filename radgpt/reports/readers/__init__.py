@@ -1,1 +1,1 @@
-"""Readers of reports, one module for each source, each with `plan(data, seed)` and `load(data, items)` (see `reading.Reader`)."""
+"""Readers of reports, one module for each source, each with what `reading.Reader` says."""

@@ -1,7 +1,7 @@
 """Turn a row of named columns into a report, whatever kind of table it comes from."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from radgpt.config import Data
@@ -10,6 +10,8 @@ from radgpt.records import SECTIONS
 from radgpt.reports.document import Document
 from radgpt.reports.readers.splits import SPLIT_NAMES
 
+PlacedRows = Iterable[tuple[str, Mapping[str, Any]]]
+"""(place to name in messages, row)."""
 HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 LONGEST_ID = 200
 """Characters; what is longer is a report rather than its id."""
@@ -80,17 +82,18 @@ def given(row: Mapping[str, Any], data: Data, place: str) -> list[tuple[str, str
     return [
         (name, written)
         for name in SECTIONS
-        if name in data.section_fields
-        and row[data.section_fields[name]] is not None
-        and (written := text(row, f"section_fields.{name}", data.section_fields[name], place).strip())
+        if name in data.section_fields and (written := text(row, f"section_fields.{name}", data.section_fields[name], place).strip())
     ]
 
 
 def text(row: Mapping[str, Any], setting: str, column: str, place: str) -> str:
-    """A text as it stands."""
-    if not is_text(row[column]):
-        raise UserError(f"{place}: column '{column}' (data.{setting}) holds no text")
-    return row[column]
+    """A text as it stands, empty where it is null: such a report is kept and flagged, as an empty one is."""
+    found = row[column]
+    if found is None:
+        return ""
+    if not is_text(found):
+        raise UserError(f"{place}: column '{column}' (data.{setting}) holds no text; mend that row, or name the column of texts")
+    return found
 
 
 def is_text(found: Any) -> bool:
@@ -109,14 +112,19 @@ def split_of(row: Mapping[str, Any], column: str, place: str) -> str | None:
     return split
 
 
-def recurring(ids: Iterable[tuple[str | None, str]]) -> bool:
-    """Whether an id stands in more than one split, so that each id needs its split before it; `ids` are (split, id)."""
+def recurring(parts: Sequence[tuple[str | None, PlacedRows]], data: Data) -> bool:
+    """Whether a report id stands in more than one split, as where each counts from 0, so that each id needs its split before it.
+
+    `parts` are (split, rows with at least the column of ids), read only where there is more than one split.
+    """
+    if len({split for split, _ in parts}) < 2:
+        return False
     splits: dict[str, str | None] = {}
-    return any(splits.setdefault(report_id, split) != split for split, report_id in ids)
+    return any(splits.setdefault(report_id, split) != split for split, rows in parts for report_id in ids_of(rows, data))
 
 
-def ids_of(rows: Iterable[tuple[str, Mapping[str, Any]]], data: Data) -> Iterator[str]:
-    """The ids of (place, row)."""
+def ids_of(rows: PlacedRows, data: Data) -> Iterator[str]:
+    """The ids of rows."""
     for place, row in rows:
         if data.report_id_field in row:
             yield identifier(row, "report_id_field", data.report_id_field, place)

@@ -9,6 +9,8 @@ from radgpt.reports.readers.table_file import TableFile
 
 Item = tuple[TableFile, tuple[str, ...], int]
 """File, values of the columns wanted, and line number from 1 of the row's last line."""
+LONGEST_FIELD = 1 << 30
+"""Characters; by itself the csv module takes what is longer than 131,072 for broken."""
 
 
 def header(table: TableFile) -> list[str] | None:
@@ -42,6 +44,7 @@ def rows(items: Iterable[Item], wanted: tuple[str, ...]) -> Iterator[tuple[str, 
 
 def parsed(table: TableFile, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, values) of lines that are not blank, the header first."""
+    csv.field_size_limit(LONGEST_FIELD)
     reader = csv.reader(file, strict=True)
     try:
         for row in reader:

@@ -44,7 +44,8 @@ def rows(items: Iterable[Item], wanted: tuple[str, ...]) -> Iterator[tuple[str, 
                 row = json.loads(line.decode("utf-8-sig"))
             except UnicodeDecodeError:
                 raise UserError(f"{place}: not UTF-8 text; convert the file, for example with iconv") from None
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):
+                # Beside what is no JSON, integers of thousands of digits are refused.
                 row = None
             if not isinstance(row, dict):
                 raise UserError(f"{place}: not a JSON object; mend or delete that line")

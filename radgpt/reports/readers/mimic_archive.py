@@ -50,16 +50,24 @@ def members(path: Path, typed: str) -> dict[str, tuple[str, bytes]]:
 def read(archive: int, place: bytes, where: str) -> bytes:
     """The content of the member at a place of an open archive; raises UserError that names it by `where` if it is damaged."""
     offset, size, checksum, method = PLACE.unpack(place)
-    start = os.pread(archive, MOST_BEFORE_CONTENT + size, offset)
+    start = stretch(archive, MOST_BEFORE_CONTENT + size, offset)
     try:
         signature, *lengths = LOCAL_HEADER.unpack_from(start)
         begin = LOCAL_HEADER.size + sum(lengths)
         packed = start[begin : begin + size]
         if len(packed) < size:
-            packed = os.pread(archive, size, offset + begin)
+            packed = stretch(archive, size, offset + begin)
         content = packed if method == zipfile.ZIP_STORED else zlib.decompress(packed, -zlib.MAX_WBITS)
     except (struct.error, zlib.error):
         signature, content = b"", b""
     if signature != b"PK\3\4" or zlib.crc32(content) != checksum:
         raise UserError(f"{where} is damaged; download the archive again")
+    return content
+
+
+def stretch(archive: int, size: int, offset: int) -> bytes:
+    """`size` bytes from an offset, or what there is of them, though the file system may give a part at a time."""
+    content = os.pread(archive, size, offset)
+    while len(content) < size and (part := os.pread(archive, size - len(content), offset + len(content))):
+        content += part
     return content

@@ -1,20 +1,24 @@
 """Read MIMIC-CXR's reports from their tree or from mimic-cxr-reports.zip, and what its lists and MIMIC-CXR-JPG's say of each study."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from radgpt import artifacts
 from radgpt.config import Data, SplitPolicy
 from radgpt.errors import UserError
+from radgpt.external import listing_digest
 from radgpt.reports.document import Document, Plan
 from radgpt.reports.readers import mimic_archive, mimic_lists
 from radgpt.reports.readers.mimic_archive import ARCHIVE
 from radgpt.reports.readers.mimic_lists import About
-from radgpt.reports.readers.mimic_places import Place, lists_of, place_of, report_path, walked
+from radgpt.reports.readers.mimic_places import Place, lists_of, place_of, report_path, used_lists, walked
 from radgpt.reports.readers.splits import no_official_split
 
+NO_SPLIT = "it stands in MIMIC-CXR-JPG's split list: set data.jpg_path to the folder of that"
 NOTHING = About()
 ONE_READ = 8192
 """Bytes; more than any report has."""
@@ -30,6 +34,34 @@ class Study(NamedTuple):
     about: About
 
 
+def digest(data: Data) -> str:
+    """The digest of the reports, by content in an archive and by listing in a tree, and of the lists, by content.
+
+    Images in the same tree do not count.
+    """
+    place = place_of(data)
+    reports = listing_digest(place.home, reports_in_tree) if place.archive is None else artifacts.digest(place.archive)
+    lists = [f"{path.name} {artifacts.digest(path)}" for path in used_lists(data, place.home)]
+    return hashlib.sha256("\n".join([reports, *lists]).encode()).hexdigest()
+
+
+def reports_in_tree(home: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield (report id, status of its file) of what MIMIC-CXR's own list names, or else of all there are."""
+    listed = mimic_lists.studies(home)
+    for patient, report in walked(home) if listed is None else listed:
+        # One that is listed but not there is the reader's to tell.
+        if status := status_of(report_path(home, patient, report)):
+            yield report, status
+
+
+def status_of(path: str) -> os.stat_result | None:
+    """The status of a file; None where there is none."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def plan(data: Data, seed: int) -> Plan:
     """List the studies of cxr-study-list in its order, or without it those of cxr-record-list, or else all there are in sorted order.
 
@@ -40,7 +72,7 @@ def plan(data: Data, seed: int) -> Plan:
     if data.split is SplitPolicy.patient:
         lists.pop("split", None)
     if data.split is SplitPolicy.official and "split" not in lists:
-        raise no_official_split(data)
+        raise no_official_split(data, NO_SPLIT)
     listed = mimic_lists.studies(place.home)
     if place.archive is None:
         return Plan(studies(place, lists, listed if listed is not None else walked(place.home)), None if listed is None else len(listed))
@@ -110,9 +142,9 @@ def read(path: str) -> bytes:
     except FileNotFoundError:
         raise missing(path) from None
     try:
-        content = part = os.read(file, ONE_READ)
-        while len(part) == ONE_READ:
-            part = os.read(file, ONE_READ)
+        content = os.read(file, ONE_READ)
+        # Some file systems give less than was asked for before the end, which only an empty read tells.
+        while part := os.read(file, ONE_READ):
             content += part
         return content
     finally:

@@ -1,10 +1,8 @@
 """Read the lists that PhysioNet publishes beside MIMIC-CXR's reports and, in MIMIC-CXR-JPG, beside its images."""
 
 import csv
-import gzip
 import re
 import sys
-import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from operator import itemgetter
@@ -13,15 +11,15 @@ from typing import Any, NamedTuple
 
 from radgpt.artifacts import identity
 from radgpt.errors import UserError
+from radgpt.records import SPLITS
+from radgpt.reports.readers.splits import SPLIT_NAMES
+from radgpt.reports.readers.table_file import opened
 
 STUDY_LIST = "cxr-study-list"
 RECORD_LIST = "cxr-record-list"
 KINDS = ("split", "metadata", "chexpert", "negbio")
 """The lists of MIMIC-CXR-JPG that are used where they are found."""
 JPG_LIST = re.compile(rf"mimic-cxr-(2(?:\.\d+)+)-({'|'.join(KINDS)})\.csv(\.gz)?")
-SPLIT_NAMES = {"train": "train", "validate": "validation", "test": "test"}
-HELD_OUT = ("train", "validation", "test")
-"""From the least to the most held out."""
 FINDINGS = (
     "Atelectasis",
     "Cardiomegaly",
@@ -148,7 +146,7 @@ def read_splits(path: Path) -> tuple[dict[str, str], set[str]]:
         split = SPLIT_NAMES[name]
         if (earlier := splits.setdefault(study, split)) != split:
             conflicts.add(study)
-            splits[study] = max(earlier, split, key=HELD_OUT.index)
+            splits[study] = max(earlier, split, key=SPLITS.index)
     return splits, conflicts
 
 
@@ -182,11 +180,7 @@ def labels_of(codes: str) -> dict[str, int]:
 def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Yield the values of the columns in each row of a CSV list, zipped or not; raises UserError if it is broken or lacks a column."""
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-            if path.suffix == ".gz"
-            else open(path, encoding="utf-8-sig", newline="") as file
-        ):
+        with opened(str(path), "rt", mend="download it again") as file:
             reader = csv.reader(file)
             header = next(reader, [])
             if missing := [column for column in columns if column not in header]:
@@ -195,13 +189,14 @@ def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             # Of a single column, itemgetter would give the bare value.
             picked = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
             try:
-                yield from map(picked, reader)
+                # A blank line, as some editors leave at the end, is an empty row.
+                yield from map(picked, filter(None, reader))
             except IndexError:
                 raise UserError(f"{path}, line {reader.line_num}: too few columns; download the file again") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error, csv.Error, UnicodeDecodeError):
-        raise UserError(f"{path} is no whole {'gzipped ' if path.suffix == '.gz' else ''}CSV file; download it again") from None
+    except csv.Error:
+        raise UserError(f"{path} is no whole CSV file; download it again") from None
 
 
 def numbered_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The same with line numbers, for lists that never break a line within a value."""
+    """The same with line numbers, for lists that never break a line within a value and leave none blank but at the end."""
     return enumerate(rows(path, columns), start=2)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from radgpt.config import Data
 from radgpt.errors import UserError
+from radgpt.external import existing
 from radgpt.reports.readers.mimic_archive import ARCHIVE
 from radgpt.reports.readers.mimic_lists import RECORD_LIST, STUDY_LIST, jpg_lists, own_list
 
@@ -30,8 +31,7 @@ class Place(NamedTuple):
 
 def place_of(data: Data) -> Place:
     """Where the reports are; raises UserError that says what `data.path` seems to be instead, and what to type."""
-    assert data.path is not None
-    path = Path(data.path).expanduser()
+    path = existing("data.path", data.path)
     if path.suffix.lower() == ".zip" and path.is_file():
         return Place(path.parent, path)
     if path.is_dir():

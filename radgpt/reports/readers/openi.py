@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from radgpt.config import Data
+from radgpt.config import Data, SplitPolicy
 from radgpt.errors import UserError
+from radgpt.external import existing, external_file
 from radgpt.reports.document import Document, Plan
+from radgpt.reports.readers.splits import no_official_split
+
+NO_SPLIT = "Open-i prescribes none"
+
+
+def digest(data: Data) -> str:
+    """The digest of the archive's bytes, or of the folder's listing."""
+    return external_file("data.path", data.path)
 
 
 def plan(data: Data, seed: int) -> Plan:
@@ -20,8 +29,9 @@ def plan(data: Data, seed: int) -> Plan:
     An item is (name, content): a compressed archive is read front to back, so holding 4,000 small files beats 4,000 seeks. The content
     of a file in a folder is None until it is loaded.
     """
-    assert data.path is not None
-    path = Path(data.path).expanduser()
+    if data.split is SplitPolicy.official:
+        raise no_official_split(data, NO_SPLIT)
+    path = existing("data.path", data.path)
     items = [(name, None) for name in folder_names(path)] if path.is_dir() else archive_files(path)
     if not items:
         raise UserError(f"data.path={data.path} holds no .xml file; data=openi reads NLMCXR_reports.tgz or the folder unpacked from it")

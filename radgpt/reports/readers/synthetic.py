@@ -8,10 +8,13 @@ from itertools import chain, groupby, islice
 from random import Random
 from typing import Any
 
-from radgpt.config import Data
+from radgpt.config import Data, SplitPolicy
 from radgpt.reports.document import Document, Plan
 from radgpt.reports.readers import grammar
 from radgpt.reports.readers.grammar import CONDITIONS, DEVICES, Device, State, capital, sentence
+from radgpt.reports.readers.splits import no_official_split
+
+NO_SPLIT = "made-up reports have none"
 
 STUDIES_OF_A_PATIENT = (1, 1, 1, 2, 2, 3)
 ACUTE_OR_CHRONIC = [name for name, condition in CONDITIONS.items() if condition.told]
@@ -42,8 +45,14 @@ class Study:
     """Days since the study before; None at the first one."""
 
 
+def digest(data: Data) -> None:
+    """None: nothing is read."""
+
+
 def plan(data: Data, seed: int) -> Plan:
     """List `data.synthetic_reports` reports as (seed, number of the patient, number of the study), both from 1."""
+    if data.split is SplitPolicy.official:
+        raise no_official_split(data, NO_SPLIT)
     return Plan(islice(studies(seed), data.synthetic_reports), data.synthetic_reports)
 
 

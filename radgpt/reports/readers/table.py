@@ -4,17 +4,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, Protocol
 
 from radgpt.config import Data, SplitPolicy
 from radgpt.errors import UserError
+from radgpt.external import existing, external_file
 from radgpt.records import SPLITS
 from radgpt.reports.document import Document, Plan
 from radgpt.reports.readers import columns, csv_rows, json_lines
 from radgpt.reports.readers.splits import SPLIT_NAMES, no_official_split
 from radgpt.reports.readers.table_file import TableFile
 
+NO_SPLIT = "set data.split_field to the column that holds it, or data.path to a folder with a file for each split"
 FILE_NAME = re.compile(
     r"(?P<name>.+?)(?P<part>-\d+-of-\d+)?(?P<suffix>\.jsonl|\.ndjson|\.jsonl\.gz|\.ndjson\.gz|\.csv|\.csv\.gz|\.parquet)", re.I
 )
@@ -37,6 +38,11 @@ class Kind(Protocol):
         """Yield (place, row) of items; a row may hold more columns than are wanted."""
 
 
+def digest(data: Data) -> str:
+    """The digest of the file's bytes, or of the folder's listing."""
+    return external_file("data.path", data.path)
+
+
 def plan(data: Data, seed: int) -> Plan:
     """List the rows of `data.path`.
 
@@ -45,11 +51,11 @@ def plan(data: Data, seed: int) -> Plan:
     """
     tables = tables_of(data)
     if data.split is SplitPolicy.official and data.split_field is None and tables[0].split is None:
-        raise no_official_split(data)
+        raise no_official_split(data, NO_SPLIT)
     for table in tables:
         if (header := kind(table).header(table)) is not None:
             columns.check(data, header, table.path)
-    if len({table.split for table in tables}) > 1 and columns.recurring(split_ids(tables, data)):
+    if columns.recurring([(table.split, rows(table, (data.report_id_field,))) for table in tables], data):
         tables = [table._replace(prefixed=True) for table in tables]
     counts = [kind(table).count(table) for table in tables]
     items = chain.from_iterable(kind(table).items(table, columns.wanted(data)) for table in tables)
@@ -74,8 +80,7 @@ def kind(table: TableFile) -> Kind:
 
 def tables_of(data: Data) -> list[TableFile]:
     """The file, or those of a folder by split and part; a split that stands alone prescribes nothing, as it leaves no other to fill."""
-    assert data.path is not None
-    path = Path(data.path).expanduser()
+    path = existing("data.path", data.path)
     if path.is_file():
         if match := FILE_NAME.fullmatch(path.name):
             return [TableFile(str(path), match["suffix"].lower())]
@@ -98,9 +103,6 @@ def tables_of(data: Data) -> list[TableFile]:
     return [TableFile(str(path / name), suffix, None if alone else SPLITS[split]) for split, suffix, _, name in sorted(found)]
 
 
-def split_ids(tables: list[TableFile], data: Data) -> Iterator[tuple[str | None, str]]:
-    """(split, report id) of every row."""
-    wanted = (data.report_id_field,)
-    for table in tables:
-        for report_id in columns.ids_of(kind(table).rows(kind(table).items(table, wanted), wanted), data):
-            yield table.split, report_id
+def rows(table: TableFile, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, row) of every row."""
+    return kind(table).rows(kind(table).items(table, wanted), wanted)

@@ -1,6 +1,7 @@
 """MIMIC-CXR's reports from a tree or the archive, what the lists tell of them, and what users with the wrong folder are told."""
 
 import gzip
+import os
 import zipfile
 from pathlib import Path
 
@@ -149,6 +150,24 @@ def test_long_reports_are_read_to_their_end(tmp_path: Path) -> None:
         assert len(documents(mimic(tmp_path, limit=1))[0].text) == length
 
 
+def test_files_that_are_given_in_parts_are_read_to_their_end(home: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some network file systems do."""
+    whole, read, pread = documents(mimic(home[0])), os.read, os.pread
+    monkeypatch.setattr("os.read", lambda file, size: read(file, min(size, 11)))
+    monkeypatch.setattr("os.pread", lambda file, size, offset: pread(file, min(size, 11), offset))
+    assert documents(mimic(home[0])) == whole
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n\n"])
+def test_blank_lines_at_the_end_of_a_list_are_passed_over(tmp_path: Path, end: str) -> None:
+    write_tree(tmp_path)
+    study_list(tmp_path, *STUDIES[:2], suffix=".csv")
+    split_list(tmp_path, "a,50000001,10000032,test", name="mimic-cxr-2.0.0-split.csv")
+    for path in tmp_path.glob("*.csv"):
+        path.write_text(path.read_text() + end)
+    assert [(document.report_id, document.split) for document in documents(mimic(tmp_path))] == [("s50000002", None), ("s50000001", "test")]
+
+
 def test_other_files_in_the_tree_are_passed_over(tmp_path: Path) -> None:
     write_tree(tmp_path)
     for name in ("index.html", "p10/index.html", "p10/p10000032/s50000001/a.dcm", "p10/p10000032/s50000001.txt~", "p10/p11000001/s5.txt"):
@@ -174,8 +193,8 @@ def test_a_listed_report_that_is_missing(home: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"not gzip", "no whole gzipped CSV file"),
-        (gzip.compress(b"subject_id,study_id,path\n")[:-12], "no whole gzipped CSV file"),
+        (b"not gzip", "is no whole gzip file; download it again"),
+        (gzip.compress(b"subject_id,study_id,path\n")[:-12], "is no whole gzip file; download it again"),
         (gzip.compress(b"subject,study,path\n1,2,3\n"), "no column 'subject_id'"),
         (gzip.compress(b""), "no column 'subject_id'"),
         (gzip.compress(b"subject_id,study_id,path\n1\n"), "line 2: too few columns"),
@@ -188,8 +207,8 @@ def test_a_broken_study_list(tmp_path: Path, content: bytes, expected: str) -> N
 
 
 def test_a_strange_split_or_label(tmp_path: Path) -> None:
-    path = split_list(write_tree(tmp_path), "a,50000001,10000032,dev")
-    assert "line 2: split is none of train, validate, test" in refusal(mimic(tmp_path))
+    path = split_list(write_tree(tmp_path), "a,50000001,10000032,held out")
+    assert "line 2: split is none of train" in refusal(mimic(tmp_path))
     path.unlink()
     write_list(tmp_path / "mimic-cxr-2.0.0-negbio.csv.gz", f"study_id,{','.join(FINDINGS)}", f"1,yes{',' * 13}")
     assert "line 2: a label is none of 1, 0, -1 and blank" in refusal(mimic(tmp_path))

@@ -3,12 +3,16 @@
 import json
 import pickle
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import datasets
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from reading_documents import documents, ids, refusal
 
 from radgpt.config import Data, Dataset, Source, SplitPolicy
@@ -55,19 +59,38 @@ def test_the_home_folder_is_understood(table: Path, monkeypatch: pytest.MonkeyPa
     assert len(documents(Data(source=Source.table, path="~/r.jsonl"))) == 3
 
 
-@pytest.mark.parametrize("source", [Source.mimic_cxr, Source.openi, Source.table])
-def test_items_are_small(source: Source, tmp_path: Path) -> None:
-    """Hundreds of thousands of them may wait for a worker."""
-    if source is Source.table:
-        (tmp_path / "r.jsonl").write_text("".join(f'{{"report_id": {n}, "patient_id": {n}, "text": "Clear."}}\n' for n in range(100)))
-    for n in range(100):
-        name = f"{n}.xml" if source is Source.openi else f"files/p10/p10000032/s500000{n:02}.txt"
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("Clear.")
-    path = tmp_path / "r.jsonl" if source is Source.table else tmp_path
-    items = list(reading.plan(Data(source=source, path=str(path)), seed=0).items)
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (Source.mimic_cxr, "."),
+        (Source.mimic_cxr, "mimic-cxr-reports.zip"),
+        (Source.openi, "."),
+        (Source.table, "r.jsonl"),
+        (Source.table, "r.parquet"),
+        (Source.huggingface, "saved"),
+    ],
+)
+def test_items_are_small(source: Source, name: str, tmp_path: Path) -> None:
+    """Hundreds of thousands of them may wait for a worker. (Those of sources that are read front to back hold the report: see `Plan`.)"""
+    rows = [{"report_id": n, "patient_id": n, "text": "Clear lungs. " * 100} for n in range(100)]
+    files = [(f"{n}.xml" if source is Source.openi else f"files/p10/p10000032/s500000{n:02}.txt", rows[n]["text"]) for n in range(100)]
+    if name == "mimic-cxr-reports.zip":
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for file, text in files:
+                archive.writestr(file, text)
+    elif name == "r.jsonl":
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif name == "r.parquet":
+        parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / name)
+    elif name == "saved":
+        datasets.Dataset.from_list(rows).save_to_disk(str(tmp_path / name))
+    else:
+        for file, text in files:
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).write_text(text)
+    items = list(reading.plan(Data(source=source, path=str(tmp_path / name)), seed=0).items)
     assert len(items) == 100
-    assert len(pickle.dumps(items)) / 100 < 60
+    assert len(pickle.dumps(items)) / 100 < 100
 
 
 ROWS = st.lists(st.tuples(st.integers(0, 15), st.sampled_from((*SPLITS, None))), min_size=1, max_size=40)
