@@ -102,7 +102,7 @@ class Data:
     """Processes that parse; null: one for each CPU core."""
 
     def __post_init__(self) -> None:
-        refuse(self.limit is not None and self.limit < 1, f"data.limit={self.limit} must be at least 1")
+        refuse(self.limit is not None and not 0 < self.limit < 2**63, f"data.limit={self.limit} must be at least 1 and below 2^63")
         refuse(self.synthetic_reports < 10, f"data.synthetic_reports={self.synthetic_reports} must be at least 10")
         refuse(self.workers is not None and self.workers < 1, f"data.workers={self.workers} must be at least 1")
         strange = sorted(set(self.section_fields) - set(SECTIONS))
@@ -124,8 +124,12 @@ class Data:
             "data.text_field and data.section_fields are both empty; name the column of the report's text, or those of its sections",
         )
         refuse(
-            self.source is not Source.synthetic and self.path is None,
+            self.source is not Source.synthetic and not self.path,
             "data.path is not set: give the file or folder with the reports",
+        )
+        refuse(
+            self.source is Source.synthetic and self.path is not None,
+            f"data.path={self.path} has no meaning with data=synthetic, which makes reports up; say what is there, such as data=mimic_cxr",
         )
 
 

@@ -10,6 +10,9 @@ from radgpt.errors import UserError
 from radgpt.governance.redaction import redacted_words
 from radgpt.validation import no_setting, suggestion
 
+OF_A_PATH = (errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+"""Errors that a path has, whoever gave it."""
+
 
 def explain(error: BaseException) -> str | None:
     """The line, or None for an error of ours, which deserves its traceback."""
@@ -20,7 +23,7 @@ def explain(error: BaseException) -> str | None:
         return missing_option(str(error))
     if isinstance(error, OverrideParseException):
         typed = redacted_words([str(error.override)])[0]
-        return f"{typed}: cannot be read as setting=value; quote values with spaces, commas or braces: 'chat.message=\"…\"'"
+        return f"{typed}: cannot be read as setting=value; quote values with spaces, commas, ~ or other signs: 'data.path=\"~/my reports\"'"
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException | HydraException):
         return composition(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -29,6 +32,8 @@ def explain(error: BaseException) -> str | None:
         return f"the disk is full{place}; {mend}: finished work is kept"
     if isinstance(error, PermissionError):
         return f"no permission for {error.filename}; change its rights, or choose another place"
+    if isinstance(error, OSError) and error.errno in OF_A_PATH:
+        return f"{error.filename or 'a path that was given'}: {(error.strerror or '').lower()}; choose another place, or mend what is there"
     return None
 
 

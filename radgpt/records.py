@@ -1,10 +1,12 @@
 """One small frozen dataclass for each kind of row that stages hand on, and their JSONL reading."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import jsonlines
 import orjson
@@ -177,9 +179,10 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
     """Yield the records of a JSONL file.
 
     Raises:
-        UserError: the file is missing, or a line is no JSON object with the fields of `kind`;
+        UserError: the file is missing, or a line is no JSON object with the fields of `kind`, each of its type;
             the message names the file and the line and never quotes it.
     """
+    checks = field_checks(kind)  # type: ignore[arg-type]
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     required = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}  # type: ignore[arg-type]
     for number, row in read_rows(path):
@@ -187,10 +190,39 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
             raise UserError(f"{path}, line {number}: no field '{missing[0]}' (a {kind.__name__} has {', '.join(sorted(names))})")
         if strange := sorted(row.keys() - names):
             raise UserError(f"{path}, line {number}: '{strange[0]}' is no field of a {kind.__name__}")
-        try:
-            yield kind(**row)
-        except TypeError:
-            raise UserError(f"{path}, line {number}: a field of this {kind.__name__} is of another shape than radgpt writes") from None
+        if wrong := next((name for name, value in row.items() if not checks[name](value)), None):
+            raise UserError(f"{path}, line {number}: '{wrong}' is not what a {kind.__name__} holds there; mend or delete that line")
+        yield kind(**row)
+
+
+@cache
+def field_checks(kind: type) -> dict[str, Callable[[Any], bool]]:
+    """Field of a record to the test of its value as JSON gives it."""
+    return {name: value_check(hint) for name, hint in get_type_hints(kind).items()}
+
+
+def value_check(hint: Any) -> Callable[[Any], bool]:
+    """Whether a JSON value is of a type, one of those that records have: texts, numbers, lists, mappings, records, and unions of them."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return lambda value: True
+    if origin in (Union, UnionType):
+        tests = [value_check(argument) for argument in arguments]
+        return lambda value: any(test(value) for test in tests)
+    if origin is list:
+        of_item = value_check(arguments[0])
+        return lambda value: isinstance(value, list) and all(map(of_item, value))
+    if origin is dict:
+        of_value = value_check(arguments[1])
+        return lambda value: isinstance(value, dict) and all(map(of_value, value.values()))
+    if is_dataclass(hint):
+        tests_of = field_checks(hint)  # type: ignore[arg-type]
+        return lambda value: (
+            isinstance(value, dict) and value.keys() == tests_of.keys() and all(tests_of[name](part) for name, part in value.items())
+        )
+    if hint is float:
+        return lambda value: isinstance(value, float | int)
+    return lambda value: isinstance(value, hint)
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from logging import CRITICAL, getLogger
 
 from radgpt.errors import UserError
 
@@ -62,6 +63,8 @@ def token_counter(name_or_path: str) -> Callable[[list[str]], list[int]]:
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    # One line for each attempt would bury ours.
+    getLogger("huggingface_hub").setLevel(CRITICAL)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
     # Whatever goes wrong between the hub, its cache and a tokenizer's own files.

@@ -15,13 +15,13 @@ from radgpt.records import SECTIONS
 
 def sections(text: str) -> dict[str, str]:
     """Section (one of SECTIONS) to its text, joined lines whose places are lost; empty sections are left out."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     name = ""
     for line in text.splitlines():
         before, colon, after = line.partition(":")
         if colon:
             name = before.strip()
-            found[name] = after.strip()
+            found[name] = [after.strip()]
         elif name and line.strip() and not line.isupper():
-            found[name] += line
-    return {section: found[section.upper()] for section in SECTIONS if found.get(section.upper())}
+            found[name].append(line)
+    return {section: joined for section in SECTIONS if (joined := "".join(found.get(section.upper(), [])))}

@@ -12,6 +12,7 @@ from radgpt.reports.repeats import (
     SPLIT_CODES,
     Duplicates,
     count_patients,
+    count_straddling,
     find_duplicates,
     packed_id,
     patient_digest,
@@ -258,6 +259,10 @@ class Quality:
     def patients(self) -> int:
         """Different patients, as counted so far."""
         return count_patients(self.patient_digests)
+
+    def straddling(self) -> int:
+        """Patients that the source puts into more than one split, as counted so far."""
+        return count_straddling(self.patient_digests, self.split_codes)
 
     def duplicates(self) -> Duplicates:
         """Reports whose text another one has, as counted so far; it takes a tenth of a second for 228,000 reports."""

@@ -56,6 +56,17 @@ def unpacked_ids(report_ids: bytes | bytearray) -> list[str]:
     return report_ids.decode(errors="surrogatepass").split("\0")[:-1]
 
 
+def count_straddling(patient_digests: bytes | bytearray, split_codes: bytes | bytearray) -> int:
+    """Patients whose reports have more than one prescribed split."""
+    import numpy as np
+
+    codes = np.frombuffer(bytes(split_codes), "u1")
+    patients = np.frombuffer(bytes(patient_digests), "<u8")[codes > 0]
+    pairs = np.unique(np.stack([patients, codes[codes > 0].astype("<u8")]), axis=1)
+    _, splits = np.unique(pairs[0], return_counts=True)
+    return int((splits > 1).sum())
+
+
 def count_patients(patient_digests: bytes | bytearray) -> int:
     """Different ones among the digests of patients."""
     import numpy as np

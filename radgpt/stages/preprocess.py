@@ -11,6 +11,7 @@ from tqdm import tqdm
 from radgpt.artifacts import digest, write_text
 from radgpt.config import Data, Source
 from radgpt.errors import UserError
+from radgpt.reports.lengths import token_counter
 from radgpt.reports.quality import Quality
 from radgpt.reports.quality_console import console
 from radgpt.reports.quality_page import render
@@ -27,6 +28,9 @@ def run(run: Run, data: Data, seed: int) -> None:
     Raises:
         UserError: the source cannot be read or holds no report, or two of its reports have one id.
     """
+    if data.tokenizer:
+        # Before anything is read: each worker would try in vain by itself.
+        token_counter(data.tokenizer)
     quality = Quality()
     found = plan(data, seed)
     shards = run.directory / folder_name(data)
@@ -44,8 +48,9 @@ def run(run: Run, data: Data, seed: int) -> None:
             raise UserError(f"data.path={data.path}: no reports in it")
         try:
             refuse_repeated_ids(quality, data)
+            refuse_straddling(quality, data)
         except UserError:
-            # With other ids this is another run: nobody would come back for these copies of the reports.
+            # With other data this is another run: nobody would come back for these copies of the reports.
             remove_shards(run)
             raise
     write_text(run.path("quality"), json.dumps(quality.as_json()))
@@ -75,6 +80,15 @@ def refuse_repeated_ids(quality: Quality, data: Data) -> None:
             raise UserError(f"data.path={data.path}: reports {earlier} and {place} have the same id{mend}")
 
 
+def refuse_straddling(quality: Quality, data: Data) -> None:
+    """Raise UserError if the source puts one patient into several splits: no later stage could take such a dataset."""
+    if found := quality.straddling():
+        raise UserError(
+            f"data.path={data.path}: the source prescribes more than one split for {found} of its patients; mend its splits, or choose "
+            "data.split=patient"
+        )
+
+
 def facts(data: Data, dataset: str) -> dict[str, str]:
     """What the quality report says of its run."""
     return {
@@ -84,6 +98,8 @@ def facts(data: Data, dataset: str) -> dict[str, str]:
             "mit_lcp": "as MIT-LCP's code finds them",
             "original": "as the original Radiology-GPT's does",
         }[data.sections.value],
+        "Part": "all of it" if data.limit is None else f"the first {data.limit:,} reports",
+        "Splits": data.split.value,
         "Governance": data.governance.value,
         "Dataset": f"sha256:{dataset}",
         "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by radgpt {version('radgpt')}",

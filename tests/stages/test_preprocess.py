@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from reading_documents import SECRET
 
-from radgpt.config import Data, Governance, Sectioning, Source
+from radgpt.config import Data, Governance, Sectioning, Source, SplitPolicy
 from radgpt.errors import UserError
 from radgpt.records import Report, Section, read_records
 from radgpt.reports import shards
@@ -212,3 +212,25 @@ def test_repeated_ids_are_refused_by_their_places(tmp_path: Path, monkeypatch: p
         f"data.path={tmp_path / 'in.jsonl'}: reports 2 and 5 have the same id; set data.report_id_field to a column of unique ids"
     )
     assert not [path for path in (tmp_path / "run").iterdir() if path.name in preprocess.WRITES.values()]
+
+
+def test_a_patient_in_two_prescribed_splits_is_refused_before_anything_is_paid_for(tmp_path: Path) -> None:
+    rows = [row | {"split": split} for row, split in zip(ROWS, ("train", "test", "train", "train", "test"), strict=True)]
+    data = table(tmp_path / "in.jsonl", rows, split_field="split")
+    with pytest.raises(UserError) as refusal:
+        run_on(tmp_path / "run", data)
+    assert str(refusal.value) == (
+        f"data.path={tmp_path / 'in.jsonl'}: the source prescribes more than one split for 1 of its patients; mend its splits, or choose "
+        "data.split=patient"
+    )
+    assert not (tmp_path / "run" / "reports.jsonl").exists()
+    assert (
+        run_on(tmp_path / "ours", table(tmp_path / "in.jsonl", rows, split_field="split", split=SplitPolicy.patient)).summary["reports"]
+        == 5
+    )
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.tokenizer=.*nowhere cannot be loaded"):
+        run_on(tmp_path / "run", table(tmp_path / "in.jsonl", tokenizer=str(tmp_path / "nowhere")))
+    assert list((tmp_path / "run").iterdir()) == []

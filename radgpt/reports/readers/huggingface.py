@@ -208,7 +208,7 @@ def library_told(data: Data) -> Iterator[None]:
             f"data.path={data.path} is neither a folder here nor a dataset of the Hugging Face hub that you may read; "
             "if it is private or gated, log in with `hf auth login` or set HF_TOKEN"
         ) from None
-    except (DatasetsError, ArrowException, OSError, ValueError, RuntimeError) as error:
+    except (DatasetsError, ArrowException, OSError, ValueError, RuntimeError, IndexError) as error:
         why = "it has several configurations" if str(error).startswith("Config name is missing") else type(error).__name__
         raise UserError(
             f"data.path={data.path}: the datasets library cannot read it ({why}); read its files with data=parquet, data=jsonl or data=csv"

@@ -6,6 +6,7 @@ import struct
 import sys
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 
 from radgpt.errors import UserError
@@ -44,7 +45,11 @@ def members(path: Path, typed: str) -> dict[str, tuple[str, bytes]]:
             f"data.path={typed}: {path.name} holds {holds}; the reports are in MIMIC-CXR's {ARCHIVE}, "
             f"from https://physionet.org/content/mimic-cxr/: data.path={path.with_name(ARCHIVE)}"
         )
-    return {report: (sys.intern(patient), place) for _, patient, report, place in sorted(found)}
+    members = {report: (sys.intern(patient), place) for _, patient, report, place in sorted(found)}
+    if len(members) < len(found):
+        twice = next(report for report, count in Counter(report for _, _, report, _ in found).items() if count > 1)
+        raise UserError(f"data.path={typed}: {path.name} holds {twice} more than once; give the archive as PhysioNet has it")
+    return members
 
 
 def read(archive: int, place: bytes, where: str) -> bytes:

@@ -94,5 +94,5 @@ def whole(path: str) -> Iterator[None]:
         yield
     except PermissionError:
         raise
-    except (pyarrow.ArrowException, OSError, StopIteration):
+    except (pyarrow.ArrowException, OSError, StopIteration, UnicodeDecodeError):
         raise UserError(f"{path} is no whole Parquet file; make or copy it again") from None

@@ -1,0 +1,62 @@
+"""Rows are read as what they claim to be, or refused by file, line and field, never quoted."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from radgpt.artifacts import write_records
+from radgpt.errors import UserError
+from radgpt.records import Pair, Prediction, Report, Section, as_row, read_records
+
+SECRET = "Pneumothorax of Mr Example"
+REPORT = Report(
+    "a", "p", "FINDINGS: Clear.", {"findings": "Clear."}, "train", ["merged"], [Section("findings", "FINDINGS", "header", 10, 16)]
+)
+
+
+def written(path: Path, row: object) -> Path:
+    path.write_text(json.dumps(row) + "\n")
+    return path
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    pair = Pair("a/0", "a", "p", "summarisation", "train", [{"role": "user", "content": "é\u2028"}], "0" * 64, "1" * 64, "2" * 64)
+    for record in (REPORT, replace(REPORT, split=None, metadata={"views": ["PA"], "images": 2}), pair):
+        with write_records(tmp_path / "rows.jsonl") as write:
+            write(record)
+        assert list(read_records(tmp_path / "rows.jsonl", type(record))) == [record]
+        assert json.loads((tmp_path / "rows.jsonl").read_text()) == as_row(record)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("report_id", None),
+        ("text", 7),
+        ("sections", SECRET),
+        ("sections", {"findings": [SECRET]}),
+        ("split", {SECRET: 1}),
+        ("flags", None),
+        ("flags", SECRET),
+        ("flags", {SECRET: 1}),
+        ("spans", SECRET),
+        ("spans", [SECRET]),
+        ("spans", [{"name": "findings", "header": "", "provenance": "none", "start": "a", "end": 1}]),
+        ("spans", [{"name": "findings"}]),
+        ("metadata", [SECRET]),
+    ],
+)
+def test_a_field_of_another_type_is_refused_unquoted(field: str, value: object, tmp_path: Path) -> None:
+    path = written(tmp_path / "rows.jsonl", as_row(REPORT) | {field: value})
+    with pytest.raises(UserError) as refusal:
+        list(read_records(path, Report))
+    assert str(refusal.value) == f"{path}, line 1: '{field}' is not what a Report holds there; mend or delete that line"
+
+
+def test_numbers_are_no_texts_and_texts_no_numbers(tmp_path: Path) -> None:
+    row = as_row(Prediction("a/0", "a", "p", "summarisation", "x", "y", "stop", 3))
+    assert list(read_records(written(tmp_path / "rows.jsonl", row), Prediction))
+    with pytest.raises(UserError, match="'new_tokens' is not what a Prediction holds there"):
+        list(read_records(written(tmp_path / "rows.jsonl", row | {"new_tokens": "3"}), Prediction))
