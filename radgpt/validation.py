@@ -48,6 +48,8 @@ def no_setting(path: str) -> str:
             f"{path} is refused: radgpt uploads no model, as one tuned on credentialed reports is shared on PhysioNet only, under the "
             "source's agreement; leave it out"
         )
+    if path.startswith("data.section_fields"):
+        return f"{path}: a section is added with a plus in front: '+data.section_fields={{findings: COLUMN}}'"
     return f"{path} is no setting{suggestion(path, settings(), '{}')}"
 
 

@@ -28,6 +28,7 @@ def test_console() -> None:
         "",
         "  pairs        2 with findings and impression (25.0 %)",
         "               the others: 3 without impression, 1 without findings, 2 without either",
+        "  splits       train 2, test 1, none 5",
         "  flags        no_narrative 2, merged 1, split_conflict 1, unheaded 1; 4 reports, all in flagged.jsonl",
         "  repeats      1 report with the text of an earlier one; 1 held out with that of a training report",
         "  new headers  1, 2 times: LUNG VOLUMES 2",
@@ -50,3 +51,10 @@ def test_console_says_where_headers_were_dropped(monkeypatch: pytest.MonkeyPatch
 
 def test_console_of_nothing() -> None:
     assert told(Quality(), Governance.open).splitlines()[0] == "0 reports of 0 patients"
+
+
+def test_sources_that_name_neither_patients_nor_splits() -> None:
+    found = Quality()
+    found.add([Report(name, name, "Clear.", {"findings": "Clear."}) for name in "abc"])
+    told = console(found, found.duplicates(), Governance.open)
+    assert told.startswith("3 reports, each counted as a patient's of its own\n") and "splits" not in told
