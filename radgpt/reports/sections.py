@@ -35,12 +35,11 @@ UNKNOWN_WORDS = range(1, 7)
 FEWEST_WORDS = 4
 """Words of a text that may be the findings under a header that we do not know."""
 NARRATIVE = ("findings", "impression")
-FOUND = frozenset(("findings", MERGED, TITLE, ORGAN))
-"""Opens findings."""
 CONTEXT = frozenset(("examination", "history", "indication", "technique", "comparison"))
 """Sections that stand before what was seen."""
 SEEN = frozenset(("findings", "impression", MERGED, TITLE, ORGAN))
 """What the radiologist saw and made of it."""
+OPENS_FINDINGS = SEEN - {"impression"}
 OTHER = "other"
 """A header that we do not know."""
 NAMED = frozenset((*SECTIONS, *MESSAGES, SIGNATURE, *OTHER_READS, OTHER))
@@ -158,7 +157,8 @@ def read_comments(blocks: list[Block], *, concluded: bool) -> None:
 def headers_in(lines: str) -> list[Block]:
     """Every header by its name and place, in order; a line of underscores is a START without a name."""
     found = line_headers(lines)
-    within = headers_within(lines, found) if lines.count(":") > len(found) - 1 else []
+    explained = len([header for header in found if lines[header.start - 1] == ":"])
+    within = headers_within(lines, found) if lines.count(":") > explained else []
     rules = [Block(START, "", match.start(), match.end()) for match in RULE.finditer(lines)] if RULE_START in lines else []
     dashed = dashed_headers(lines, found) if " -" in lines or "–" in lines or "—" in lines else []
     if within or rules or dashed:
@@ -376,7 +376,7 @@ def with_unheaded_findings(lines: str, blocks: list[Block]) -> list[Block] | Non
     the title in the text above all headers; or else the text under the last header above the impression, if we do not know it.
     """
     for block in blocks:
-        if block.kind in FOUND and (block.kind != TITLE or block.end > block.start):
+        if block.kind in OPENS_FINDINGS and (block.kind != TITLE or block.end > block.start):
             return None
     ends = next((place for place, block in enumerate(blocks) if block.kind == "impression"), len(blocks))
     above = [place for place, block in enumerate(blocks[:ends]) if block.end > block.start]

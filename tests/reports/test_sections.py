@@ -115,6 +115,11 @@ def test_headers_within_a_line_in_small_letters_where_line_breaks_are_lost() -> 
     assert as_mapping(text) == {"indication": "Cough.", "findings": "Clear at 8:45.", "impression": "Normal. Note: none."}
 
 
+def test_a_header_within_a_line_below_headers_without_colons() -> None:
+    text = "HISTORY\n\nCough.\n\nFINDINGS\n\nClear.\n\nIMPRESSION\n\nNormal.  RECOMMENDATION: CT."
+    assert as_mapping(text) == {"history": "Cough.", "findings": "Clear.", "impression": "Normal.", "recommendations": "CT."}
+
+
 def test_capitals_that_end_a_section_are_no_part_of_the_next_header() -> None:
     text = "EXAMINATION: DX CHEST PORTABLE PICC LINE PLACEMENT CLINICAL HISTORY: Cough. FINDINGS: Clear. IMPRESSION: Normal."
     assert as_mapping(text)["examination"] == "DX CHEST PORTABLE PICC LINE PLACEMENT"
@@ -300,7 +305,7 @@ def test_all_of_any_text_stands_in_some_span_or_header(text: str) -> None:
     place = 0
     for span in [*parse(text).spans, Section("other", "", "none", len(text), len(text))]:
         between = letters(text[place : span.start]).replace(letters(span.header), "", 1).replace("_", "")
-        between = re.sub(r"FINAL\W*REPORT", "", between)
+        between = re.sub(r"FINAL\W*REPORT\W*", "", between)
         assert set(between) <= set(":;：-–—*#["), between
         place = span.end
 
