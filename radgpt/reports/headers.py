@@ -57,12 +57,18 @@ REGIONS = STUDY - GENERIC
 CANNOT_BEGIN = REGIONS | CONNECTORS | PREPOSITIONS
 """Words that end what stands before a header within a line."""
 CHEST_BUT_NO_STUDY = re.compile(r"\bCHEST (?:PAIN|TUBES?|TIGHTNESS|TRAUMA|WALL|DISCOMFORT|PORT|DRAIN|COMPRESSIONS?)\b")
+OF_THE_EVENT = ("DATE", "TIME", "NUMBER")
+"""An EXAM DATE is no examination, FLUOROSCOPY TIME no study."""
 BODY = re.compile(
     r"(?:(?:THE|UPPER|LOWER|RIGHT|LEFT|SUPPORT|SUPPORTING|MONITORING|CARDIAC|CARDIOMEDIASTINAL|OSSEOUS|SOFT|BONY|PULMONARY|AND"
     r"|VISUALI[SZ]ED|CHEST) |[/&,] ?)*"
     r"(?:LUNGS?|LUNG FIELDS|LUNG VOLUMES|AIRWAYS?|PLEURA|PLEURAL (?:SPACES?|EFFUSIONS?)|HEART|HEART SIZE|CARDIAC|CARDIOVASCULAR"
     r"|(?:CARDIO)?MEDIASTINUM|CONTOURS?|SILHOUETTE|HILA|HILUM|DIAPHRAGMS?|BONES?|STRUCTURES|SKELETON|TISSUES?|ABDOMEN|VASCULATURE|AORTA"
-    r"|TRACHEA|SPINE|LINES|TUBES|DEVICES|HARDWARE|CATHETERS?|(?:CHEST )?WALL)"
+    r"|TRACHEA|SPINE|LINES|TUBES|DEVICES|HARDWARE|CATHETERS?|(?:CHEST )?WALL|(?:LOWER|UPPER|INCLUDED|VISUALI[SZ]ED) (?:CHEST|THORAX)"
+    r"|LIVER|GALL ?BLADDER|BILIARY(?: TREE| SYSTEM)?|BILE DUCTS?|PANCREAS|SPLEEN|ADRENALS?|ADRENAL GLANDS?|KIDNEYS?|URETERS?"
+    r"|(?:URINARY )?BLADDER|BOWEL|STOMACH|APPENDIX|PERITONEUM|RETROPERITONEUM|LYMPH NODES?|VESSELS|PROSTATE|UTERUS|OVAR(?:Y|IES)|ADNEXA"
+    r"|THYROID|BRAIN|VENTRICLES|ORBITS|(?:PARANASAL )?SINUSES|MASTOIDS|MENISCI|LIGAMENTS|TENDONS|CARTILAGE|JOINTS?|PLACENTA|BREASTS?"
+    r"|PELVIS|NECK)"
     r"(?:(?: AND | ?[/&,] ?)(?:\w+ )?(?:LUNGS?|AIRWAYS?|PLEURA|HEART|MEDIASTINUM|HILA|DIAPHRAGM|BONES|LINES|TUBES|DEVICES|WALL|TISSUES))*"
 )
 """Names of parts of the body, and of what is put into it."""
@@ -131,7 +137,7 @@ def label(name: tuple[str, ...]) -> str | None:
     text = " ".join(name)
     if BODY.fullmatch(text):
         return ORGAN
-    return TITLE if not STUDY.isdisjoint(name) and not CHEST_BUT_NO_STUDY.search(text) else None
+    return TITLE if not STUDY.isdisjoint(name) and name[-1] not in OF_THE_EVENT and not CHEST_BUT_NO_STUDY.search(text) else None
 
 
 def hyphenated(word: str) -> list[str]:
@@ -191,6 +197,8 @@ def with_preposition(before: tuple[str, ...], after: tuple[str, ...]) -> str | N
     """What a phrase with more said of it after a preposition opens."""
     if set(before) <= TRANSPARENT:
         kind = single(after)
+        if before[-1] == "DESCRIPTION" and after[-1] in ("PROCEDURE", "PROCEDURES"):
+            return "technique"
         if before[-1] == "DATE":
             # The DATE OF EXAM is no examination.
             return kind if kind == "comparison" else None
@@ -254,6 +262,8 @@ def weak_kind(phrase: tuple[str, ...]) -> str | None:
     if len(phrase) > 1 and phrase[-1] in ("READ", "READING") and KNOWN.issuperset(phrase):
         return "wet_read"
     weak = [word for word in phrase if word in WEAK]
+    if phrase[-1] in OF_THE_EVENT:
+        return None
     if weak and QUALIFIERS.issuperset(word for word in phrase if word not in WEAK):
         if phrase[-1] == "REVIEWED":
             return "comparison"

@@ -7,13 +7,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from radgpt.records import SECTIONS, Section
-from radgpt.reports.header_words import COMMENT, SIGNATURE
-from radgpt.reports.headers import MERGED, MESSAGES, ORGAN, OTHER_READS, START, TITLE, opens, stands_alone
+from radgpt.reports.header_words import ASIDE, COMMENT, SIGNATURE, STRONG
+from radgpt.reports.headers import MERGED, MESSAGES, ORGAN, OTHER_READS, START, TITLE, opens, stands_alone, words_of
 
-LINE_LABEL = re.compile(r"\n[^\S\n]*+([^\W_][^\n:;：.?!]{1,70}+|[*#\[]++[^\n:;：.?!]{1,70}+)(?:([:;：])|(?=\n|\Z))")
+LINE_LABEL = re.compile(r"\n[^\S\n]*+([^\W_][^\n:;：.?!]{1,70}+|[*#\[•-]++[^\n:;：.?!]{1,70}+)(?:\.{0,40}+([:;：])|(?=\n|\Z))")
 """What stands at the start of a line, up to its colon or to its end."""
 DASHED = re.compile(r"\n[^\S\n]*([A-Z][A-Z /&()'-]{2,40}[A-Z)]) ?[-–—]{1,2}(?=\s)")
 """A header in capitals with a dash instead of its colon."""
+SIGNED_ADDENDUM = re.compile(r"\n[^\S\n]*((?:[*#]+ ?)*(ADDENDUM\b|Addendum(?=[^\S\n]*(?:by\b|#|\d|:|\n|\Z))))")
+"""The word that begins an addendum, whatever stands behind it."""
+SIGNED_LINE = re.compile(
+    r"\n[^\S\n]*((?:electronically |e-)?(?:signed|dictated|transcribed|verified|approved|finali[sz]ed) by\b)",
+    re.IGNORECASE,
+)
+"""The beginning of a signature that has no colon."""
+ITEM = re.compile(r"\n[^\S\n]*(\d{1,2})[.)]\s")
+"""A numbered point."""
 CAPITALS_AT_END = re.compile(r"(?<![^\s.:])[A-Z](?:[A-Z/&'-]|[ ](?=[A-Z/&(-]))*(?:\([A-Z]+\))?(?= ?\Z)")
 SMALL_WITHIN = re.compile(r"(?:(?<=[.?!:)\]_] )|(?<=[.?!:)\]_]  ))([A-Z][a-z]+(?:[ /&][A-Za-z]+){0,3}) ?:(?=\s)")
 """A header in small letters after the end of a sentence, for texts without line breaks."""
@@ -40,6 +49,9 @@ CONTEXT = frozenset(("examination", "history", "indication", "technique", "compa
 SEEN = frozenset(("findings", "impression", MERGED, TITLE, ORGAN))
 """What the radiologist saw and made of it."""
 OPENS_FINDINGS = SEEN - {"impression"}
+BESIDE_THE_REPORT = frozenset((SIGNATURE, *MESSAGES, *OTHER_READS))
+FURTHER = frozenset(("OTHER", "ADDITIONAL", "INCIDENTAL", "SIGNIFICANT", "POSITIVE"))
+"""Such FINDINGS are a label where what was seen is being told."""
 OTHER = "other"
 """A header that we do not know."""
 NAMED = frozenset((*SECTIONS, *MESSAGES, SIGNATURE, *OTHER_READS, OTHER))
@@ -125,14 +137,20 @@ def parse(text: str) -> Parsed:
     # One kind of line break, without moving a character; the break in front makes every line begin with one.
     lines = "\n" + (text.replace("\r\n", " \n").replace("\r", "\n") if "\r" in text else text)
     blocks = headers_in(lines)
+    if may_hold_words(blocks):
+        blocks = without_words_of_what_was_seen(lines, blocks)
     kinds = {block.kind for block in blocks}
     if COMMENT in kinds:
         read_comments(blocks, concluded="impression" in kinds or MERGED in kinds)
+    if "impression" in kinds and OPENS_FINDINGS.isdisjoint(kinds):
+        read_interpretation(blocks)
     if RULE_START in lines or not kinds.isdisjoint(OTHER_READS):
         blocks = without_other_reads(blocks)
     if not kinds.isdisjoint(LABELS):
         blocks = without_labels(blocks)
     blocks = with_texts(lines, blocks)
+    if not kinds.isdisjoint(MESSAGES):
+        blocks = with_lists_resumed(lines, blocks)
     flags = ["merged"] if MERGED in kinds and any(block.kind == MERGED for block in blocks) else []
     if claimed := with_unheaded_findings(lines, blocks):
         blocks = claimed
@@ -154,6 +172,58 @@ def read_comments(blocks: list[Block], *, concluded: bool) -> None:
             block.kind = OTHER if concluded else "impression"
 
 
+def read_interpretation(blocks: list[Block]) -> None:
+    """Take an interpretation above an impression for the findings that have no other header."""
+    first, *others = [block for block in blocks if block.kind == "impression"]
+    if others and "INTERPRETATION" in first.name.upper():
+        first.kind = "findings"
+
+
+def may_hold_words(headers: list[Block]) -> bool:
+    """Whether a header stands below findings or an impression that such text holds as a word now and then."""
+    below = False
+    for header in headers:
+        if below and (header.kind in CONTEXT or header.kind == "findings"):
+            return True
+        below = below or header.kind in SEEN
+    return False
+
+
+def without_words_of_what_was_seen(lines: str, headers: list[Block]) -> list[Block]:
+    """Drop headers that are words of the findings or the impression under way.
+
+    Such are, below findings, context headers within a line, in small letters where the findings' own is in capitals or where no
+    paragraph begins, and single common words; and OTHER FINDINGS and the like below either.
+    """
+    if lines.count("\n", 0, 2000) < 3:
+        return headers
+    kept: list[Block] = []
+    below: Block | None = None
+    for header in headers:
+        kind = header.kind
+        if below is not None:
+            if kind == "findings" and header.name.partition(" ")[0].upper() in FURTHER:
+                continue
+            if kind in CONTEXT and below.kind != "impression" and is_word_of_findings(lines, header, below):
+                continue
+        kept.append(header)
+        if kind in SEEN:
+            below = header
+        elif kind in NAMED:
+            below = None
+    return kept
+
+
+def is_word_of_findings(lines: str, header: Block, findings: Block) -> bool:
+    """Whether a context header below findings is a word of theirs."""
+    if lines[lines.rfind("\n", 0, header.header) + 1 : header.header].strip():
+        return True
+    if header.name.isupper():
+        telling = stands_alone(header.name) and not STRONG.keys().isdisjoint(words_of(header.name))
+        return not telling and not nothing_above(lines, header.header)
+    return findings.name.isupper() or not nothing_above(lines, header.header)
+
+
 def headers_in(lines: str) -> list[Block]:
     """Every header by its name and place, in order; a line of underscores is a START without a name."""
     found = line_headers(lines)
@@ -161,8 +231,11 @@ def headers_in(lines: str) -> list[Block]:
     within = headers_within(lines, found) if lines.count(":") > explained else []
     rules = [Block(START, "", match.start(), match.end()) for match in RULE.finditer(lines)] if RULE_START in lines else []
     dashed = dashed_headers(lines, found) if " -" in lines or "–" in lines or "—" in lines else []
-    if within or rules or dashed:
-        found = sorted([*found, *within, *rules, *dashed], key=lambda header: header.header)
+    signed = (
+        signed_headers(lines, [*found, *dashed]) if "ed by" in lines or "ED BY" in lines or "DENDUM" in lines or "dendum" in lines else []
+    )
+    if within or rules or dashed or signed:
+        found = sorted([*found, *within, *rules, *dashed, *signed], key=lambda header: header.header)
     return found
 
 
@@ -214,7 +287,7 @@ def line_headers(lines: str) -> list[Block]:
             found.append(Block(kind, name.text, start, end))
     if small and any(header.kind != START and header.name.isupper() for header in found):
         # Where headers are written in capitals, `Chest comparison:` is a label within one.
-        found = [header for header in found if header.name.isupper() or stands_alone(header.name)]
+        found = [header for header in found if header.name.isupper() or header.kind in BESIDE_THE_REPORT or stands_alone(header.name)]
     return found
 
 
@@ -293,7 +366,11 @@ def header_at_end(lines: str, start: int, colon: int, opened: set[str]) -> Block
         return Block(kind, name, capitals.start(), colon + 1)
     # The end of what stands before may be in capitals too: the longest name that we know counts.
     while name:
-        if (kind := stands_alone(name)) and kind not in opened:
+        if (
+            (kind := stands_alone(name))
+            and kind not in opened
+            and (kind in BESIDE_THE_REPORT or not STRONG.keys().isdisjoint(words_of(name)))
+        ):
             return Block(kind, name, capitals.end() - len(name), colon + 1)
         name = name.partition(" ")[2]
     return None
@@ -312,6 +389,18 @@ def dashed_headers(lines: str, known: Sequence[Block]) -> list[Block]:
         for match in DASHED.finditer(lines)
         if match.start(1) not in begun and (kind := stands_alone(match[1]))
     ]
+
+
+def signed_headers(lines: str, known: Sequence[Block]) -> list[Block]:
+    """Addenda and signatures that begin a line and run on in it, but for those that are `known`."""
+    begun = {header.header for header in known}
+    found = [Block("addendum", match[2], match.start(1), match.end()) for match in SIGNED_ADDENDUM.finditer(lines)]
+    found += [
+        Block(SIGNATURE, match[1], match.start(1), match.end())
+        for match in SIGNED_LINE.finditer(lines)
+        if nothing_above(lines, match.start(1))
+    ]
+    return [header for header in found if header.header not in begun]
 
 
 def without_other_reads(headers: list[Block]) -> list[Block]:
@@ -359,6 +448,24 @@ def with_texts(lines: str, headers: list[Block]) -> list[Block]:
     return blocks
 
 
+def with_lists_resumed(lines: str, blocks: list[Block]) -> list[Block]:
+    """The blocks with the points of a numbered impression that a message has come between: they go on in the impression."""
+    resumed: list[Block] = []
+    last = 0
+    for block in blocks:
+        resumed.append(block)
+        if block.kind == "impression":
+            last = max((int(match[1]) for match in ITEM.finditer("\n" + lines[block.start : block.end])), default=0)
+        elif block.kind not in MESSAGES:
+            last = 0
+        elif last:
+            following = next((match for match in ITEM.finditer(lines, block.start, block.end) if int(match[1]) == last + 1), None)
+            if following:
+                resumed.append(set_text(lines, Block("impression", "", following.start(), following.start()), following.start(), block.end))
+                set_text(lines, block, block.start, following.start())
+    return resumed
+
+
 def set_text(lines: str, block: Block, start: int, end: int) -> Block:
     """Let the block's text be what lies between two places, without the white space there."""
     below = lines[start:end].lstrip()
@@ -393,7 +500,7 @@ def with_unheaded_findings(lines: str, blocks: list[Block]) -> list[Block] | Non
     if context and unknown and unknown[-1] == above[-1] > context[-1]:
         block = blocks[above[-1]]
         text = lines[block.start : block.end]
-        if text.endswith((".", "?", "!")) and len(text.split()) >= FEWEST_WORDS:
+        if text.endswith((".", "?", "!")) and len(text.split()) >= FEWEST_WORDS and ASIDE.isdisjoint(words_of(block.name)):
             block.kind = TITLE
             return blocks
     return None

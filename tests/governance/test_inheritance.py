@@ -112,7 +112,7 @@ def test_the_order_of_the_classes() -> None:
 def test_other_files_that_a_stage_reads_count_too(stage: str, setting: str, tmp_path: Path) -> None:
     """Files of settings that the stage does not use do not."""
     file = run_folder(tmp_path / "run", governance="credentialed") / "reports.jsonl"
-    config = composed("data.governance=open", f"{setting}={file}")
+    config = composed(*(["data=jsonl"] if stage == "preprocess" else []), "data.governance=open", f"{setting}={file}")
     reads = {"predictions": {"path": str(file)}} if stage == "evaluate" else {}
     raised, by = inherited(config, stages.load(stage), reads)
     assert (raised.data.governance, by) == (Governance.credentialed, setting)

@@ -151,6 +151,78 @@ def test_comment_is_the_conclusion_where_there_is_none() -> None:
     assert seven("COMMENT: Poor film.\nFINDINGS: Clear.\nIMPRESSION: Normal.") == {"findings": "Clear.", "impression": "Normal."}
 
 
+def test_a_numbered_impression_goes_on_after_a_message() -> None:
+    text = "FINDINGS: Seen.\nIMPRESSION:\n1. Nodule.\n2. Effusion.\nRECOMMENDATION: CT.\n3. Emphysema.\n"
+    text += "NOTIFICATION: By phone.\n5. Not a point."
+    assert as_mapping(text) == {
+        "findings": "Seen.",
+        "impression": "1. Nodule.\n2. Effusion.\n\n3. Emphysema.",
+        "recommendations": "CT.",
+        "notification": "By phone.\n5. Not a point.",
+    }
+
+
+@pytest.mark.parametrize("header", ["DOSE", "CONTRAST", "RADIOPHARMACEUTICAL", "CONTACT NAME"])
+def test_what_a_report_tells_beside_is_no_findings(header: str) -> None:
+    parsed = parse(f"INDICATION: Embolus?\n\n{header}: Ten of these were given then.\n\nIMPRESSION: No embolus.")
+    assert parsed.sections == {"indication": "Embolus?", "impression": "No embolus."}
+
+
+def test_parts_of_the_body_outside_of_the_chest_open_findings_too() -> None:
+    text = "INDICATION: Pain.\n\nLOWER THORAX: Clear.\nLIVER: Normal.\nSPLEEN: Large.\n\nIMPRESSION: Splenomegaly."
+    assert as_mapping(text)["findings"] == "LOWER THORAX: Clear.\nLIVER: Normal.\nSPLEEN: Large."
+
+
+def test_interpretation_above_an_impression_is_the_findings() -> None:
+    text = "HISTORY: Cough.\nINTERPRETATION: Clear.\nIMPRESSION: Normal."
+    assert as_mapping(text) == {"history": "Cough.", "findings": "Clear.", "impression": "Normal."}
+    assert as_mapping("HISTORY: Cough.\nINTERPRETATION: Normal.") == {"history": "Cough.", "impression": "Normal."}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Comparison: this was 5 mm.",
+        "It has grown.  PRIOR: 5 mm.",
+        "Technique: adequate.",
+        "VIEWS: adequate.",
+        "OTHER FINDINGS: none.",
+    ],
+)
+def test_words_of_the_findings_are_no_headers(label: str) -> None:
+    text = f"HISTORY: Cough.\nFINDINGS:\nNodule of 6 mm.\n{label}\nHeart normal.\nIMPRESSION: Nodule."
+    assert as_mapping(text)["findings"] == f"Nodule of 6 mm.\n{label}\nHeart normal."
+
+
+def test_a_context_section_may_stand_below_the_findings() -> None:
+    text = "FINDINGS: Clear.\nCOMPARISON: None.\nIMPRESSION: Normal."
+    assert as_mapping(text) == {"comparison": "None.", "findings": "Clear.", "impression": "Normal."}
+    assert as_mapping("Findings: clear.\n\nComparison: none.\n\nImpression: normal.")["comparison"] == "none."
+
+
+@pytest.mark.parametrize("start", ["ADDENDUM by Dr. A on 3/4: ", "ADDENDUM BY DR A AT 08:15: ", "Addendum #1 (3/4): ", "*** ADDENDUM *** "])
+def test_an_addendum_is_one_whoever_signed_it(start: str) -> None:
+    assert seven(f"FINDINGS: Clear.\nIMPRESSION: Normal.\n\n{start}more.\nIMPRESSION: Changed.") == {
+        "findings": "Clear.",
+        "impression": "Normal.",
+    }
+
+
+@pytest.mark.parametrize(
+    "end", ["Signed by: Dr. X", "\nElectronically signed by Dr. X on 3/4.", "\nDICTATED: DR. X", "\nATTESTATION: I was there."]
+)
+def test_signatures_are_no_part_of_the_impression(end: str) -> None:
+    assert seven(f"FINDINGS: Clear.\nIMPRESSION: Normal.\n{end}")["impression"] == "Normal."
+
+
+def test_the_number_of_views_in_a_title_is_no_header() -> None:
+    assert as_mapping("EXAM: CHEST 1 VIEW: 3-4-2011\n\nFINDINGS: Clear.") == {"examination": "CHEST 1 VIEW: 3-4-2011", "findings": "Clear."}
+
+
+def test_dots_and_bullets_around_headers() -> None:
+    assert as_mapping("FINDINGS....: Clear.\n• IMPRESSION: Normal.") == {"findings": "Clear.", "impression": "Normal."}
+
+
 def test_unknown_headers_are_kept_apart_outside_of_what_was_seen() -> None:
     parsed = parse(" RADIATION DOSE:  3 mGy.\n \n FINDINGS:  Clear.\n\n SIDE MARKERS: Absent.\n \n IMPRESSION:  Normal.\n")
     assert parsed.sections == {"findings": "Clear.\n\nSIDE MARKERS: Absent.", "impression": "Normal."}
