@@ -62,7 +62,8 @@ def write_joined(path: Path) -> Iterator[Callable[[Path], None]]:
                     file.write(buffer[:count])
             file.flush()
             # Begun early, so that little is left to wait for at the end.
-            synced.append(to_disk.submit(os.fsync, file.fileno()))
+            if file.tell() > ENOUGH_TO_SYNC * (len(synced) + 1):
+                synced.append(to_disk.submit(os.fsync, file.fileno()))
 
         yield append
         for one in synced:
@@ -123,6 +124,8 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
+ENOUGH_TO_SYNC = 1 << 25
+"""Bytes that are handed to the disk at once."""
 KNOWN_DIGESTS: dict[tuple[Any, ...], str] = {}
 """Digests of files by path and identity: a pipeline asks for the same ones again and again, and some are large."""
 

@@ -61,10 +61,11 @@ def count_straddling(patient_digests: bytes | bytearray, split_codes: bytes | by
     import numpy as np
 
     codes = np.frombuffer(bytes(split_codes), "u1")
-    patients = np.frombuffer(bytes(patient_digests), "<u8")[codes > 0]
-    pairs = np.unique(np.stack([patients, codes[codes > 0].astype("<u8")]), axis=1)
-    _, splits = np.unique(pairs[0], return_counts=True)
-    return int((splits > 1).sum())
+    patients, codes = np.frombuffer(bytes(patient_digests), "<u8")[codes > 0], codes[codes > 0]
+    order = np.lexsort((codes, patients))
+    patients, codes = patients[order], codes[order]
+    another = (patients[1:] == patients[:-1]) & (codes[1:] != codes[:-1])
+    return len(np.unique(patients[1:][another]))
 
 
 def count_patients(patient_digests: bytes | bytearray) -> int:
