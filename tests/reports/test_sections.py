@@ -378,7 +378,7 @@ def test_all_of_any_text_stands_in_some_span_or_header(text: str) -> None:
     for span in [*parse(text).spans, Section("other", "", "none", len(text), len(text))]:
         between = letters(text[place : span.start]).replace(letters(span.header), "", 1).replace("_", "")
         between = re.sub(r"FINAL\W*REPORT\W*", "", between)
-        assert set(between) <= set(":;：-–—*#["), between
+        assert set(between) <= set(":;：-–—*#[•."), between
         place = span.end
 
 
