@@ -11,6 +11,11 @@ from typing import Any
 
 from radgpt.records import as_line
 
+ENOUGH_TO_SYNC = 1 << 25
+"""Bytes that are handed to the disk at once."""
+KNOWN_DIGESTS: dict[tuple[Any, ...], str] = {}
+"""Digests of files by path and identity: a pipeline asks for the same ones again and again, and some are large."""
+
 
 @contextmanager
 def write_records(path: Path) -> Iterator[Callable[[Any], None]]:
@@ -122,12 +127,6 @@ def digest(path: Path) -> str:
     for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
         total.update(f"{file_path.relative_to(path).as_posix()}\0{digest(file_path)}\n".encode())
     return total.hexdigest()
-
-
-ENOUGH_TO_SYNC = 1 << 25
-"""Bytes that are handed to the disk at once."""
-KNOWN_DIGESTS: dict[tuple[Any, ...], str] = {}
-"""Digests of files by path and identity: a pipeline asks for the same ones again and again, and some are large."""
 
 
 def identity(path: Path) -> tuple[int, int, int]:

@@ -452,17 +452,20 @@ def with_lists_resumed(lines: str, blocks: list[Block]) -> list[Block]:
     """The blocks with the points of a numbered impression that a message has come between: they go on in the impression."""
     resumed: list[Block] = []
     last = 0
+    name = ""
     for block in blocks:
         resumed.append(block)
         if block.kind == "impression":
+            name = block.name
             last = max((int(match[1]) for match in ITEM.finditer("\n" + lines[block.start : block.end])), default=0)
         elif block.kind not in MESSAGES:
             last = 0
         elif last:
             following = next((match for match in ITEM.finditer(lines, block.start, block.end) if int(match[1]) == last + 1), None)
             if following:
-                resumed.append(set_text(lines, Block("impression", "", following.start(), following.start()), following.start(), block.end))
-                set_text(lines, block, block.start, following.start())
+                start = following.start()
+                resumed.append(set_text(lines, Block("impression", name, start, start), start, block.end))
+                set_text(lines, block, block.start, start)
     return resumed
 
 

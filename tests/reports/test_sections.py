@@ -154,6 +154,7 @@ def test_comment_is_the_conclusion_where_there_is_none() -> None:
 def test_a_numbered_impression_goes_on_after_a_message() -> None:
     text = "FINDINGS: Seen.\nIMPRESSION:\n1. Nodule.\n2. Effusion.\nRECOMMENDATION: CT.\n3. Emphysema.\n"
     text += "NOTIFICATION: By phone.\n5. Not a point."
+    assert provenances(parse(text))["impression"] == "header"
     assert as_mapping(text) == {
         "findings": "Seen.",
         "impression": "1. Nodule.\n2. Effusion.\n\n3. Emphysema.",
