@@ -56,3 +56,4 @@ def test_a_failed_block_leaves_what_stood_there(tmp_path: Path) -> None:
         join(tmp_path / "part")
         raise ValueError
     assert (tmp_path / "all").read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"part", "all"}

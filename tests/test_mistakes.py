@@ -151,5 +151,14 @@ def test_a_full_disk(line: Line, environment: dict[str, str], tmp_path: Path) ->
     assert folder(line.outputs, "postprocess_instructions").name == finished[0].name
 
 
+def test_a_folder_where_a_file_should_be(radgpt: Callable, tmp_path: Path) -> None:
+    (tmp_path / "reports" / "train.jsonl").mkdir(parents=True)
+    done = radgpt("stage=preprocess", "data=jsonl", f"data.path={tmp_path / 'reports'}", "wandb=disabled", cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert done.stderr.strip() == (
+        f"radgpt: {tmp_path / 'reports' / 'train.jsonl'}: is a directory; choose another place, or mend what is there"
+    )
+
+
 def test_an_error_of_ours_keeps_its_traceback() -> None:
     assert explain(ZeroDivisionError("1/0")) is None

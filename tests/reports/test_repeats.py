@@ -7,6 +7,7 @@ from radgpt.reports.repeats import (
     SPLIT_CODES,
     Duplicates,
     count_patients,
+    count_straddling,
     find_duplicates,
     packed_id,
     patient_digest,
@@ -71,3 +72,10 @@ def test_ids_are_kept_as_they_are_but_for_the_byte_that_ends_them() -> None:
     ids = ["s1", "", "r\x1b[2J\n1", "r\0\ud800"]
     assert unpacked_ids(b"".join(map(packed_id, ids))) == ["s1", "", "r\x1b[2J\n1", "r�\ud800"]
     assert unpacked_ids(b"") == []
+
+
+def test_patients_in_more_than_one_prescribed_split() -> None:
+    rows = [("p", "train"), ("q", "train"), ("p", "test"), ("q", "train"), ("r", None), ("r", "test"), ("s", None), ("p", "validation")]
+    patients = b"".join(patient_digest(patient) for patient, _ in rows)
+    assert count_straddling(patients, bytes(SPLIT_CODES[split] for _, split in rows)) == 1
+    assert count_straddling(patients, bytes(len(rows))) == count_straddling(b"", b"") == 0

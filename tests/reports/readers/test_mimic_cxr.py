@@ -235,6 +235,13 @@ def test_broken_archives(tmp_path: Path) -> None:
     assert "is compressed in an unusual way; unpack it" in refusal(mimic(archive))
 
 
+def test_a_report_that_an_archive_holds_twice(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+        for patient in ("p10000032", "p11000001"):
+            archive.writestr(f"files/{patient[:3]}/{patient}/s50000001.txt", "FINDINGS: Clear.")
+    assert "twice.zip holds s50000001 more than once; give the archive as PhysioNet has it" in refusal(mimic(tmp_path / "twice.zip"))
+
+
 def test_an_archive_of_images(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         archive.writestr("files/p10/p10000032/s50000001/a.jpg", "x")
