@@ -18,6 +18,13 @@ def operational(default: Any = None, *, factory: Any = None) -> Any:
     return field(default=default, metadata={"operational": True})
 
 
+def external_input(default: Any = None) -> Any:
+    """A file that a stage's outcome depends on: its digest, not its place, is what keys hold. A list names several."""
+    if default is not None:
+        return field(default_factory=default, metadata={"external": True})
+    return field(default=None, metadata={"external": True})
+
+
 def refuse(broken: bool, message: str) -> None:
     """Raise UserError(message) if a rule is broken."""
     if broken:
@@ -221,6 +228,13 @@ class Narrative(Enum):
     both = "both"
 
 
+class DuplicateScope(Enum):
+    """Which instructions a duplicate is sought among: those about the same report, or all of the run."""
+
+    report = "report"
+    run = "run"
+
+
 @dataclass
 class Instructions:
     """How instructions are drawn and which of them are kept."""
@@ -231,7 +245,12 @@ class Instructions:
     task_weights: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TASKS, 1.0))
     """Task to its share in the mix; 0 switches a task off."""
     per_report: int = 2
-    """Instructions asked for each report."""
+    """Instructions asked for each report; conversations, where `turns` is above 1."""
+    turns: int = 1
+    """Turns of a conversation: questions that the teacher writes at once, the later ones following up on the earlier."""
+    duplicates: DuplicateScope = DuplicateScope.report
+    earlier: list[str] = external_input(list)
+    """Files `instructions.jsonl` of earlier runs, among which duplicates are sought too."""
     pool_epoch: int = 512
     """Reports between two growths of the pool of accepted questions that examples are drawn from."""
     min_words: int = 3
@@ -246,6 +265,7 @@ class Instructions:
         refuse(min(self.task_weights.values()) < 0, "instructions.task_weights must not be negative")
         refuse(sum(self.task_weights.values()) <= 0, "instructions.task_weights: at least one task needs a weight above 0")
         refuse(self.per_report < 1, f"instructions.per_report={self.per_report} must be at least 1")
+        refuse(self.turns < 1, f"instructions.turns={self.turns} must be at least 1")
         refuse(self.pool_epoch < 1, f"instructions.pool_epoch={self.pool_epoch} must be at least 1")
         refuse(
             not 1 <= self.min_words <= self.max_words,
@@ -259,11 +279,16 @@ class Dataset:
     """Which pairs are kept, and how patients are split."""
 
     max_answer_words: int = 400
+    min_faithfulness: float = 1.0
+    """Answers of which the report supports a smaller share of checkable claims are dropped; 0 keeps all, their scores beside them."""
+    decisions: str | None = external_input()
+    """JSONL of a person's decisions from `stage=review`; they outweigh the filters."""
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     """Share of patients, for reports whose source prescribes no split."""
 
     def __post_init__(self) -> None:
+        refuse(not 0 <= self.min_faithfulness <= 1, f"dataset.min_faithfulness={self.min_faithfulness} must lie in [0, 1]")
         refuse(self.max_answer_words < 1, f"dataset.max_answer_words={self.max_answer_words} must be at least 1")
         refuse(
             min(self.validation_fraction, self.test_fraction) < 0 or self.validation_fraction + self.test_fraction >= 1,
@@ -278,7 +303,31 @@ class Provider(Enum):
     rules = "rules"
     openai = "openai"
     azure = "azure"
+    bedrock = "bedrock"
+    vertex = "vertex"
     local = "local"
+
+
+class TeacherMode(Enum):
+    """`live` asks call by call; `batch` hands files to the provider's batch service, at half the price within a day."""
+
+    live = "live"
+    batch = "batch"
+
+
+@dataclass
+class Budget:
+    """What one teacher pass may cost in all, earlier attempts at it included; null: no cap."""
+
+    usd: float | None = None
+    tokens: int | None = None
+    """Prompt and reply tokens together."""
+    requests: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("usd", "tokens", "requests"):
+            value = getattr(self, name)
+            refuse(value is not None and not value > 0, f"teacher.budget.{name}={value} must be above 0; null means no cap")
 
 
 BASE_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._/~%-]*)?")
@@ -311,6 +360,12 @@ class Teacher:
     """Tries of one request before it counts as failed; a 429 is no try."""
     timeout: float = operational(120.0)
     """Seconds that one request may take."""
+    mode: TeacherMode = operational(TeacherMode.live)
+    budget: Budget = operational(factory=Budget)
+    dry_run: bool = operational(False)
+    """Print the calls, tokens, cost and hours that a teacher stage would take, and send nothing."""
+    prices: str | None = operational()
+    """YAML file of prices like radgpt/teacher/prices.yaml; null: that one."""
 
     def __post_init__(self) -> None:
         refuse(
@@ -581,6 +636,19 @@ class Chat:
 
 
 @dataclass
+class Review:
+    """`stage=review`: a local page where a person judges answers beside their reports."""
+
+    decisions: str | None = operational()
+    """File that decisions are appended to; null: `decisions.jsonl` in the run's folder."""
+    port: int = operational(0)
+    """Port on 127.0.0.1; 0 takes a free one."""
+
+    def __post_init__(self) -> None:
+        refuse(not 0 <= self.port < 65536, f"review.port={self.port} must lie between 0 and 65535")
+
+
+@dataclass
 class Inputs:
     """Files to read instead of what an earlier stage made, by artifact name."""
 
@@ -628,6 +696,7 @@ class Config:
     prediction: Prediction = field(default_factory=Prediction)
     evaluation: Evaluation = field(default_factory=Evaluation)
     chat: Chat = field(default_factory=Chat)
+    review: Review = field(default_factory=Review)
 
 
 def as_mapping(section: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def key(config: Config, stage_name: str) -> str:
                 "sections": {
                     stages.section_path(config, kind): kept
                     for kind in stage.sections.values()
-                    if (kept := outcome_settings(stages.section(config, kind)))
+                    if (kept := outcome_settings(stages.section(config, kind), stages.section_path(config, kind)))
                 },
                 "settings": {name: getattr(config, name) for name in stage.settings},
                 "reads": {name: input_key(config, name) for name in stage.reads},
@@ -40,11 +40,21 @@ def input_key(config: Config, artifact: str) -> str:
     return external_file(f"inputs.{artifact}", path) if path else key(config, stages.producer(artifact))
 
 
-def outcome_settings(section: Any) -> dict[str, Any]:
-    """A section as plain values, without fields that only say how fast or where."""
-    operational = {f.name for f in fields(section) if f.metadata.get("operational")}
-    return {
-        name: outcome_settings(getattr(section, name)) if isinstance(value, dict) and is_dataclass(getattr(section, name)) else value
-        for name, value in as_mapping(section).items()
-        if name not in operational
-    }
+def outcome_settings(section: Any, path: str) -> dict[str, Any]:
+    """A section as plain values, without fields that only say how fast or where, and with the digests of files in their places.
+
+    Raises:
+        UserError: such a file is missing; `path` is the section's, for the message.
+    """
+    plain = as_mapping(section)
+    kept: dict[str, Any] = {}
+    for field in fields(section):
+        value = getattr(section, field.name)
+        if field.metadata.get("operational"):
+            continue
+        if field.metadata.get("external"):
+            files = value if isinstance(value, list) else [value]
+            kept[field.name] = [external_file(f"{path}.{field.name}", file) for file in files if file is not None]
+        else:
+            kept[field.name] = outcome_settings(value, f"{path}.{field.name}") if is_dataclass(value) else plain[field.name]
+    return kept

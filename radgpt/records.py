@@ -87,7 +87,8 @@ class Generation:
     patient_id: str
     task: str
     outcome: str
-    """`ok`, or why there is no usable text: `length`, `content_filter`, `refusal`, `empty`, `failed: …`."""
+    """`ok`; `dropped: length|content_filter|refusal|empty|invalid` where the teacher replied without a usable text; `failed: …` where it
+    did not reply."""
     text: str
     prompt_sha256: str
     """Digest of the messages sent; with `prompt_version` and the ids it traces a row to its prompt."""
@@ -96,6 +97,8 @@ class Generation:
     """The model that replied, as it names itself."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    usd: float = 0.0
+    """What it cost at the prices in force when it was asked, in US dollars; 0 where nothing is charged."""
     attestation_sha256: str | None = None
     """Digest of the attestation under which the report left this machine; None where it did not need one."""
 
@@ -105,20 +108,104 @@ class Instruction:
     """One accepted instruction about one report."""
 
     instruction_id: str
-    """The id of the generation that it was parsed from."""
+    """`<report_id>/<n>`, the id of the generation that it was parsed from; `<report_id>/<n>.<t>` from a conversation's second turn on."""
     report_id: str
     patient_id: str
     task: str
     text: str
     prompt_sha256: str
+    turn: int = 1
+    """Its place in the conversation, from 1; rows of a conversation follow each other."""
+
+    @property
+    def conversation_id(self) -> str:
+        """`<report_id>/<n>`, which the turns of a conversation share."""
+        return conversation_of(self.instruction_id)
+
+
+def conversation_of(instruction_id: str) -> str:
+    """The id of an instruction without its turn: `s1/0` for `s1/0.2`."""
+    report_id, _, number = instruction_id.rpartition("/")
+    return f"{report_id}/{number.partition('.')[0]}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that an answer says and its report does not support."""
+
+    kind: str
+    """What is wrong, such as `negation` or `side`."""
+    start: int
+    end: int
+    """The words at fault: characters of the answer."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A stretch of the report that supports a stretch of the answer."""
+
+    start: int
+    end: int
+    """Characters of the report's text."""
+    answer_start: int
+    answer_end: int
+
+
+@dataclass(frozen=True)
+class JudgedAnswer:
+    """One parsed answer beside its instruction, what speaks for and against it, and whether it is kept."""
+
+    instruction_id: str
+    report_id: str
+    patient_id: str
+    task: str
+    instruction: str
+    answer: str
+    reason: str | None
+    """Why it is dropped; None if it is kept."""
+    faithfulness: float | None
+    """Share of its checkable claims that the report supports, in [0, 1]; None where there was nothing to check."""
+    problems: list[Problem]
+    evidence: list[Evidence]
+    instruction_prompt_sha256: str
+    answer_prompt_sha256: str
+    decision: str | None = None
+    """What a person decided of it (one of DECISIONS), if anything."""
+
+    def __post_init__(self) -> None:
+        for name, kind in (("problems", Problem), ("evidence", Evidence)):
+            rows = getattr(self, name)
+            if rows and isinstance(rows[0], dict):
+                object.__setattr__(self, name, [kind(**row) for row in rows])
+
+
+DECISIONS = ("accept", "reject", "edit")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided of one answer, under `stage=review`. The last decision on an answer counts."""
+
+    instruction_id: str
+    decision: str
+    """One of DECISIONS."""
+    judged_sha256: str
+    """Digest of the instruction and answer that the person saw: on other texts under the same id it says nothing."""
+    instruction: str | None = None
+    answer: str | None = None
+    """The texts as edited, for `edit`."""
+    note: str = ""
+    reviewer: str = ""
+    decided: str = ""
+    """When, as ISO 8601 in UTC."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One instruction with its answer, ready to train on."""
+    """One conversation about a report, most often of one instruction and its answer, ready to train on."""
 
     pair_id: str
-    """The id of its instruction."""
+    """The id of its conversation, `<report_id>/<n>`."""
     report_id: str
     patient_id: str
     task: str

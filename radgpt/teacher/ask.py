@@ -19,7 +19,7 @@ class Request:
     """One thing asked of a teacher."""
 
     generation_id: str
-    """`<report_id>/<n>`, kept by everything that derives from the reply."""
+    """`<report_id>/<n>`, or `<report_id>/<n>.<t>` for a later turn; kept by everything that derives from the reply."""
     kind: str
     """`instruction` or `answer`."""
     task: str
@@ -29,6 +29,8 @@ class Request:
     """What the request is about: the rules teacher reads its sections."""
     instruction: str | None = None
     """The instruction to answer, for kind `answer`."""
+    prompt_version: str = ""
+    """Names the wording of the prompt."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,21 @@ class Reply:
     """What came back."""
 
     outcome: str
-    """`ok`, `length`, `content_filter`, `refusal`, `empty` or `failed: <why>`."""
+    """As in `Generation`."""
     text: str
     """The reply; empty unless the outcome is `ok`."""
     model: str
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    usd: float = 0.0
+    """What was charged for it, in US dollars."""
+    request_id: str | None = None
+    """The endpoint's own name for the call, to be quoted to its support."""
+    system_fingerprint: str | None = None
+    attempts: int = 1
+    """Times that it was sent, 429s not counted."""
+    latency: float = 0.0
+    """Seconds of the attempt that brought the reply."""
     attestation_sha256: str | None = None
     """Digest of the attestation that it was asked under, if any."""
 
