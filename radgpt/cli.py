@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from radgpt import stages
 from radgpt.config import Config, Governance, Source
-from radgpt.errors import UserError
+from radgpt.errors import DryRunEnd, UserError
 from radgpt.governance.modes import close_to_others
 from radgpt.governance.redaction import redact_sweep
 from radgpt.governance.telemetry import switch_off_telemetry
@@ -101,8 +101,12 @@ def run(config: Config, overrides: list[str]) -> float | None:
 
     refuse_hand_launch()
     warn_of_open_mimic(config)
-    with folders_listed_once():
-        metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
+    try:
+        with folders_listed_once():
+            metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
+    except DryRunEnd as end:
+        print(end, flush=True)
+        return None
     if hint := sync_line(config):
         print(hint, flush=True)
     if config.objective is None:

@@ -187,8 +187,11 @@ class InstructionPrompt:
     system: str = MISSING
     templates: dict[str, str] = field(default_factory=dict)
     """Task to template; `{report}` and `{examples}` are filled in."""
+    conversation: str = ""
+    """Template for `instructions.turns` above 1, whatever the task; `{turns}` is filled in as well."""
     seeds: dict[str, list[str]] = field(default_factory=dict)
-    """Task to questions that examples are drawn from until the pool has grown."""
+    """Task to questions that examples are drawn from until the pool has grown; for findings_to_impression, the wordings of its
+    instruction."""
     examples: int = 3
     """In-context examples in a prompt."""
 
@@ -200,7 +203,7 @@ class AnswerPrompt:
     version: str = MISSING
     system: str = MISSING
     templates: dict[str, str] = field(default_factory=dict)
-    """Task to template; `{report}` and `{instruction}` are filled in."""
+    """Task to template; `{report}` and `{instruction}` are filled in. That of follow_up, a conversation's later turns, has no `{report}`."""
 
 
 @dataclass
@@ -235,6 +238,13 @@ class DuplicateScope(Enum):
     run = "run"
 
 
+class Language(Enum):
+    """What instructions and answers must be written in: English, or whatever the teacher chose."""
+
+    en = "en"
+    any = "any"
+
+
 @dataclass
 class Instructions:
     """How instructions are drawn and which of them are kept."""
@@ -243,7 +253,7 @@ class Instructions:
     """Reports without it are left out, and counted: `both` for data of findings → impression pairs."""
 
     task_weights: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TASKS, 1.0))
-    """Task to its share in the mix; 0 switches a task off."""
+    """Task to its share in the mix; 0 switches a task off. A task of your own needs its templates, see `prompt`."""
     per_report: int = 2
     """Instructions asked for each report; conversations, where `turns` is above 1."""
     turns: int = 1
@@ -256,14 +266,14 @@ class Instructions:
     min_words: int = 3
     max_words: int = 60
     """Length of an accepted instruction, in words."""
+    language: Language = Language.en
     max_rouge_l: float = 0.7
     """An instruction whose ROUGE-L F1 with an earlier one about the same report exceeds this is a duplicate."""
 
     def __post_init__(self) -> None:
-        strange = sorted(set(self.task_weights) - set(TASKS))
-        refuse(bool(strange), f"instructions.task_weights.{strange[:1]} is no task; tasks are {', '.join(TASKS)}")
-        refuse(min(self.task_weights.values()) < 0, "instructions.task_weights must not be negative")
-        refuse(sum(self.task_weights.values()) <= 0, "instructions.task_weights: at least one task needs a weight above 0")
+        for task, weight in self.task_weights.items():
+            refuse(not 0 <= weight < float("inf"), f"instructions.task_weights.{task}={weight} must be 0 or above")
+        refuse(not any(self.task_weights.values()), "instructions.task_weights: at least one task needs a weight above 0")
         refuse(self.per_report < 1, f"instructions.per_report={self.per_report} must be at least 1")
         refuse(self.turns < 1, f"instructions.turns={self.turns} must be at least 1")
         refuse(self.pool_epoch < 1, f"instructions.pool_epoch={self.pool_epoch} must be at least 1")
@@ -279,6 +289,7 @@ class Dataset:
     """Which pairs are kept, and how patients are split."""
 
     max_answer_words: int = 400
+    language: Language = Language.en
     min_faithfulness: float = 1.0
     """Answers of which the report supports a smaller share of checkable claims are dropped; 0 keeps all, their scores beside them."""
     decisions: str | None = external_input()
@@ -331,6 +342,8 @@ class Budget:
 
 
 BASE_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._/~%-]*)?")
+REGION = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+PROJECT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]*")
 VARIABLE_NAME = re.compile(r"(?![^_]{32})[A-Za-z_][A-Za-z0-9_]*")
 """Long strings without an underscore are keys, not names of variables."""
 
@@ -346,7 +359,12 @@ class Teacher:
     api_version: str | None = operational()
     """Azure's `api-version`."""
     api_key_env: str | None = operational()
-    """Name of the environment variable that holds the key; null for servers that ask none."""
+    """Name of the environment variable that holds the key; null for servers that ask none, and for what Bedrock and Vertex find by
+    themselves."""
+    region: str | None = operational()
+    """AWS region of Bedrock, such as us-east-1, or location of Vertex, such as europe-west4 or global."""
+    project: str | None = operational()
+    """Google Cloud project that Vertex is asked in."""
     temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 512
@@ -376,6 +394,19 @@ class Teacher:
             "teacher=azure needs teacher.base_url, the endpoint of your Azure resource",
         )
         refuse(self.provider is Provider.azure and not self.api_version, "teacher=azure needs teacher.api_version, such as 2024-10-21")
+        refuse(self.provider is Provider.bedrock and not self.region, "teacher=bedrock needs teacher.region, such as us-east-1")
+        for name, example in {"region": "europe-west4 or global", "project": "radiology-123456"}.items():
+            refuse(
+                self.provider is Provider.vertex and not self.base_url and not getattr(self, name),
+                f"teacher=vertex needs teacher.{name}, such as {example}",
+            )
+        for name, pattern in {"region": REGION, "project": PROJECT}.items():
+            value = getattr(self, name)
+            refuse(value is not None and not pattern.fullmatch(value), f"teacher.{name}={value} is none; give it as its provider writes it")
+        refuse(
+            self.mode is TeacherMode.batch and self.provider not in (Provider.openai, Provider.azure),
+            f"teacher.mode=batch has no meaning with teacher={self.provider.value}, only with openai and azure; set teacher.mode=live",
+        )
         # Neither is quoted: the one may hold a password, the other a key pasted in the wrong place.
         refuse(
             self.base_url is not None and not BASE_URL.fullmatch(self.base_url),
@@ -641,6 +672,8 @@ class Review:
 
     decisions: str | None = operational()
     """File that decisions are appended to; null: `decisions.jsonl` in the run's folder."""
+    reviewer: str | None = operational()
+    """Who decides, as each decision names them; null: the name that you are logged in with."""
     port: int = operational(0)
     """Port on 127.0.0.1; 0 takes a free one."""
 

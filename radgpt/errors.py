@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend: shown as a single line, exit code 2, no traceback."""
+"""What ends a run on purpose: what a user can mend (a single line, exit code 2, no traceback), and the end of a dry run."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The text must never quote a report: it reaches the console, the log and the manifest.
     """
+
+
+class DryRunEnd(Exception):  # noqa: N818 (it is no error)
+    """A dry run has counted all that it would ask; the text is what it tells the user. The exit code is 0."""

@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from radgpt import manifest, stages
+from radgpt import manifest, rehearsal, stages
 from radgpt.artifacts import digest, write_text
 from radgpt.config import Config, Governance, Provider, Teacher, as_mapping
-from radgpt.errors import UserError
+from radgpt.errors import DryRunEnd, UserError
 from radgpt.governance.endpoints import endpoint_of
 from radgpt.governance.inheritance import inherited, is_stricter, known
 from radgpt.governance.modes import close_one, close_to_others, created_for
@@ -40,7 +40,10 @@ def run_pipeline(config: Config, overrides: list[str]) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     for position, name in enumerate(config.pipeline, start=1):
         print(f"[{position}/{len(config.pipeline)}] {name}", flush=True)
-        metrics |= run_stage(config, name, overrides)
+        try:
+            metrics |= run_stage(config, name, overrides)
+        except DryRunEnd as end:
+            raise DryRunEnd(f"{end}\npipeline: stops here, as the stages that follow need the replies") from None
     if "finetune" in config.pipeline:
         print(f"\nNext, with the same settings:\n{next_commands(overrides)}", flush=True)
     return metrics
@@ -80,6 +83,9 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
             tighten(*done, governance)
             return done[1].metrics
         with created_for(governance):
+            if rehearsal.wanted(job_config, stage):
+                attestation_of(job_config, stage)
+                rehearsal.rehearse(job_config, stage, {name: Path(read["path"]) for name, read in reads.items()}, unfinished)
             return run_in(unfinished, job_config, stage, stage_key, reads, overrides)
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +50,7 @@ def work(job: Job) -> dict[str, Any]:
         rank=rank,
         world_size=world_size,
     )
-    arguments: dict[str, Any] = dict(job.reads)
-    arguments |= {name: stages.section(job.config, kind) for name, kind in stage.sections.items()}
-    arguments |= {name: getattr(job.config, name) for name in stage.settings}
+    arguments = arguments_of(job.config, stage, job.reads)
     with sigterm_as_interrupt():
         if rank != 0:
             run.tracker = NoTracker()
@@ -63,6 +61,13 @@ def work(job: Job) -> dict[str, Any]:
             stage.function(run, **arguments)
             tracker.finish(run.summary, {name: run.path(name) for name in stage.writes})
         return run.summary
+
+
+def arguments_of(config: Config, stage: stages.Stage, reads: Mapping[str, Path]) -> dict[str, Any]:
+    """What the stage's function is called with, besides the run."""
+    arguments: dict[str, Any] = dict(reads)
+    arguments |= {name: stages.section(config, kind) for name, kind in stage.sections.items()}
+    return arguments | {name: getattr(config, name) for name in stage.settings}
 
 
 def launch_ranks(job: Job) -> dict[str, Any]:

@@ -17,7 +17,21 @@ SECTIONS = ("examination", "history", "indication", "technique", "comparison", "
 """The seven sections that stages work with, in the order in which reports carry them."""
 
 TASKS = ("question_answering", "abbreviation_expansion", "paraphrasing", "summarisation")
-"""What an instruction may ask for; the four tasks of the original Radiology-GPT."""
+"""What an instruction may ask for: the four tasks of the original Radiology-GPT."""
+
+FURTHER_TASKS = (
+    "findings_to_impression",
+    "self_instruct",
+    "named_entity_recognition",
+    "relation_extraction",
+    "temporal_information_extraction",
+    "coreference_resolution",
+)
+"""What else we have prompts for: the report's own impression from the rest of it; anything, in the manner of self-instruct (Wang et al.,
+ACL 2023); the tasks that Asclepius (Kweon et al., arXiv:2309.00237) has beside the four."""
+
+FOLLOW_UP = "follow_up"
+"""The task of a conversation's later turns."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -88,13 +102,13 @@ class Generation:
     task: str
     outcome: str
     """`ok`; `dropped: length|content_filter|refusal|empty|invalid` where the teacher replied without a usable text; `failed: …` where it
-    did not reply."""
+    did not reply; `dropped: earlier_turn` where it was not asked, as the turn before has no usable answer."""
     text: str
     prompt_sha256: str
     """Digest of the messages sent; with `prompt_version` and the ids it traces a row to its prompt."""
     prompt_version: str
     teacher: str
-    """The model that replied, as it names itself."""
+    """The model that replied, as it names itself; `report` where the report itself gave the text."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     usd: float = 0.0
@@ -179,7 +193,8 @@ class JudgedAnswer:
                 object.__setattr__(self, name, [kind(**row) for row in rows])
 
 
-DECISIONS = ("accept", "reject", "edit")
+DECISIONS = ("accept", "reject", "edit", "withdraw")
+"""What a person may decide of an answer; `withdraw` takes back what was decided before."""
 
 
 @dataclass(frozen=True)

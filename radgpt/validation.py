@@ -8,8 +8,9 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 
 from radgpt import stages
-from radgpt.config import Config
+from radgpt.config import Config, Provider
 from radgpt.errors import UserError
+from radgpt.instructions.tasks import refuse_unfit
 
 
 def validated(cfg: DictConfig) -> Config:
@@ -26,6 +27,7 @@ def validated(cfg: DictConfig) -> Config:
         raise UserError(f"stage={config.stage} is no stage{suggestion(config.stage, known, 'stage={}')}; stages are {', '.join(known)}")
     if not re.fullmatch(r"[\w.-]+", config.name) or config.name.startswith("."):
         raise UserError(f"name={config.name} names a folder: use letters, digits, '-', '_' and '.' only")
+    refuse_unfit(config.instructions, config.prompt, by_rules=config.teacher.provider is Provider.rules)
     return config
 
 

@@ -33,6 +33,10 @@ class FakeOpenAI:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """The latest ten request bodies."""
     most_in_flight: int = 0
+    tell_limits: bool = False
+    """Answers carry `x-ratelimit-*`."""
+    azure: bool = False
+    """Errors are worded as Azure's."""
 
     @property
     def root(self) -> str:
@@ -52,6 +56,12 @@ def completion(text: str | None, *, finish: str = "stop", refusal: str | None = 
     }
 
 
+def azure_error(seconds: int) -> web.Response:
+    """A refusal as Azure writes it: the code is the status, and seconds are whole."""
+    message = f"Requests have exceeded call rate limit of your current OpenAI S0 pricing tier. Please retry after {seconds} seconds."
+    return web.json_response({"error": {"code": "429", "message": message}}, status=429, headers={"retry-after": str(seconds)})
+
+
 def error(status: int, code: str, headers: dict[str, str] | None = None, **more: Any) -> web.Response:
     """An error as OpenAI writes it; the message quotes the prompt, as some servers do."""
     body = {"error": {"message": "SECRET PROMPT was refused", "type": "some_error", "param": None, "code": code} | more}
@@ -67,16 +77,18 @@ def serve(
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
     retry_after: bool = True,
+    tell_limits: bool = False,
+    azure: bool = False,
 ) -> Iterator[FakeOpenAI]:
     """Serve chat completions on loopback, from a thread of its own.
 
     `faults` maps a row (the text of its last message) to what its first, second, … request gets; the key `*` is for all other
     rows together; used-up rows are answered well. What a request may get: `ok`; any HTTP status, such as `500`; `429-after` (asks
     for a second), `429-ms` (for 50 milliseconds), `400-context`, `insufficient_quota`, `azure_filter`; `hang`, `drop`, `torn`,
-    `html`, `bad_json`, `no_choices`; and completions `length`, `filtered`, `refusal`, `empty`.
-    Limits are strict: one second's worth may come at once.
+    `trickle`, `html`, `bad_json`, `no_choices`, `two_choices`, `tool_call`; and completions `length`, `filtered`, `refusal`, `empty`.
+    Limits are strict: one second's worth may come at once; `tell_limits` puts them into headers, `azure` words refusals as Azure does.
     """
-    server = FakeOpenAI()
+    server = FakeOpenAI(tell_limits=tell_limits, azure=azure)
     scripts = {row: iter(names) for row, names in (faults or {}).items()}
     waiting = 0
     rooms = {"requests": requests_per_minute, "tokens": tokens_per_minute}
@@ -98,12 +110,30 @@ def serve(
             levels[name] -= cost[name] if limit else 0
         return 0.0
 
+    def told() -> dict[str, str]:
+        """The limits, as headers."""
+        limits = {name: limit for name, limit in rooms.items() if limit}
+        return {
+            header: text
+            for name, limit in limits.items()
+            for header, text in {
+                f"x-ratelimit-limit-{name}": str(int(limit)),
+                f"x-ratelimit-remaining-{name}": str(max(0, int(levels[name]))),
+                f"x-ratelimit-reset-{name}": f"{int(1000 - 1000 * levels[name] / (limit / 60))}ms",
+            }.items()
+        }
+
     async def chat(request: web.Request) -> web.StreamResponse:
         nonlocal waiting
         waiting += 1
         server.most_in_flight = max(server.most_in_flight, waiting)
         try:
-            return await respond(request)
+            answer = await respond(request)
+            if not answer.prepared:
+                answer.headers["x-request-id"] = f"req_{server.asked.total()}"
+                if tell_limits:
+                    answer.headers.update(told())
+            return answer
         finally:
             waiting -= 1
 
@@ -119,6 +149,8 @@ def serve(
         early = admit({"requests": 1, "tokens": characters / 4 + (body.get("max_completion_tokens") or body["max_tokens"])})
         if early > 0:
             server.refused += 1
+            if azure:
+                return azure_error(int(early) + 1)
             return error(429, "rate_limit_exceeded", {"retry-after-ms": str(int(early * 1000) + 1)} if retry_after else None)
         name = next(scripts[row] if row in scripts else scripts.get("*", iter(())), "ok")
         await asyncio.sleep(latency)
@@ -131,6 +163,13 @@ def serve(
         if name == "hang":
             await stop.wait()
             return web.Response()
+        if name == "trickle":
+            response = web.StreamResponse(headers={"content-type": "application/json", "content-length": "1000"})
+            await response.prepare(request)
+            while not stop.is_set():
+                await response.write(b" ")
+                await asyncio.sleep(0.02)
+            return response
         if name in ("drop", "torn"):
             assert request.transport is not None
             if name == "torn":
@@ -149,6 +188,10 @@ def serve(
             "html": lambda: web.Response(text="<html>welcome</html>", content_type="text/html"),
             "bad_json": lambda: web.Response(text='{"choices": [', content_type="application/json"),
             "no_choices": lambda: web.json_response({"object": "chat.completion", "choices": None}),
+            "two_choices": lambda: web.json_response(completion("a") | {"choices": 2 * completion("a")["choices"]}),
+            "tool_call": lambda: web.json_response(
+                completion(None) | {"choices": [{"finish_reason": "tool_calls", "message": {"content": None, "tool_calls": [{}]}}]}
+            ),
             "length": lambda: web.json_response(completion("half a sen", finish="length", characters=characters)),
             "filtered": lambda: web.json_response(completion(None, finish="content_filter", characters=characters)),
             "refusal": lambda: web.json_response(completion(None, refusal="I cannot help with that.", characters=characters)),

@@ -25,7 +25,11 @@ COMPANIONS = {
     "data=parquet": ["data.path=reports.parquet"],
     "data=clin_summ": ["data.path=opi"],
     "data=huggingface": ["data.path=hub:owner/name"],
+    "instructions=asclepius": ["prompt=asclepius", "teacher=local"],
+    "instructions=impression": ["prompt=impression"],
+    "instructions=self_instruct": ["prompt=self_instruct", "teacher=local"],
     "teacher=azure": ["teacher.base_url=https://example.openai.azure.com"],
+    "teacher=vertex": ["teacher.project=radiology-123456"],
 }
 """What an option asks the user for."""
 
@@ -154,6 +158,15 @@ def test_an_unknown_stage_lists_the_stages() -> None:
 )
 def test_a_broken_rule_names_the_setting_and_the_mend(overrides: list[str], line: str) -> None:
     assert told(*overrides) == line
+
+
+def test_a_task_of_ones_own_needs_templates_only() -> None:
+    mine = "{report} {examples} {instruction}"
+    templates = [f"+prompt.{place}.templates.mine='{mine}'" for place in ("instruction", "answer")]
+    config = composed("+instructions.task_weights.mine=2", *templates, "+prompt.instruction.seeds.mine=[Ask.]", "teacher=local")
+    assert config.instructions.task_weights["mine"] == 2
+    line = told("+instructions.task_weights.mine=2", "teacher=local")
+    assert line == "instructions.task_weights.mine=2 needs prompt.instruction.templates.mine: write it, or set the weight to 0"
 
 
 def test_a_mistake_inside_an_experiment_file_names_the_file(tmp_path: Path) -> None:

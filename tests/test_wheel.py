@@ -26,6 +26,9 @@ def test_the_wheel_works_away_from_the_checkout(tmp_path: Path, environment: dic
     assert (installed / "radgpt" / "reports" / "quality.html.j2").read_bytes() == (
         ROOT / "radgpt" / "reports" / "quality.html.j2"
     ).read_bytes()
+    assert (installed / "radgpt" / "teacher" / "prices.yaml").read_bytes() == (ROOT / "radgpt" / "teacher" / "prices.yaml").read_bytes()
+    page = Path("radgpt", "review", "page")
+    assert {file.name for file in (ROOT / page).iterdir()} == {file.name for file in (installed / page).iterdir()}
     done = subprocess.run(
         [sys.executable, "-c", "import radgpt; print(radgpt.__file__); from radgpt.cli import main; main()", "--cfg", "job", "model=tiny"],
         cwd=tmp_path,

@@ -21,7 +21,9 @@ from radgpt.teacher.ask import Reply, Request, open_teacher
 
 PUBLIC = "93.184.216.34"
 ATTESTED = "llm.example.org"
-NAMES = (ATTESTED, "api.openai.com", "mine.openai.azure.com")
+BEDROCK = "bedrock-runtime.us-east-1.amazonaws.com"
+VERTEX = "europe-west4-aiplatform.googleapis.com"
+NAMES = (ATTESTED, "api.openai.com", "mine.openai.azure.com", BEDROCK, VERTEX)
 
 REQUEST = Request("s1/0", "answer", "paraphrasing", [{"role": "user", "content": "row"}], Report("s1", "p1", "Clear.", {}))
 
@@ -149,6 +151,11 @@ def attest(folder: Path, day: str, **changes: Any) -> str:
 
 def local(url: str) -> Teacher:
     return Teacher(provider=Provider.local, base_url=url)
+
+
+def by_sdk(url: str) -> Teacher:
+    """The same place, asked through OpenAI's own client."""
+    return Teacher(provider=Provider.openai, model="m", base_url=url)
 
 
 def replies(teacher: Teacher, folder: Path, attestation: str | None) -> list[Reply]:

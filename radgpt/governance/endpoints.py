@@ -6,7 +6,7 @@ from datetime import date
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from radgpt.config import Governance, Provider, Teacher
+from radgpt.config import Governance, Provider, Teacher, TeacherMode
 from radgpt.errors import UserError
 from radgpt.governance.attestation import KEYS, read_attestation
 
@@ -18,8 +18,22 @@ PRIVATE_NETWORKS = tuple(
 )
 """Loopback (RFC 1122, RFC 4291) and private use (RFC 1918, RFC 4193)."""
 
-THIRD_PARTIES = ("openai.com", "azure.com", "azure-api.net", "amazonaws.com", "googleapis.com", "anthropic.com", "mistral.ai")
+THIRD_PARTIES = (
+    "openai.com",
+    "azure.com",
+    "azure-api.net",
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "api.aws",
+    "googleapis.com",
+    "anthropic.com",
+    "mistral.ai",
+)
 """Domains that stay third parties even where a private link lends them a private address."""
+
+CLOUDS = (Provider.azure, Provider.bedrock, Provider.vertex)
+"""Providers that are third parties whatever their host is called."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +59,27 @@ class Endpoint:
 
 
 def endpoint_of(teacher: Teacher, governance: Governance, attestation: str | None = None) -> Endpoint:
-    """The endpoint of a teacher, if reports of this governance may go there; raises UserError as `gate` does."""
-    return gate(teacher.base_url or OPENAI_URL, governance, attestation, group="teacher", third_party=teacher.provider is Provider.azure)
+    """The endpoint of a teacher, if reports of this governance may go there; raises UserError as `gate` does, and for batches of
+    credentialed reports, which stand in files at the provider whatever is attested."""
+    if teacher.mode is TeacherMode.batch and governance is Governance.credentialed:
+        raise UserError(
+            "teacher.mode=batch stores requests and replies in files at the provider, so credentialed reports are refused there, attested "
+            "or not: PhysioNet's notice of 24 September 2025 asks for zero retention; set teacher.mode=live"
+        )
+    return gate(url_of(teacher), governance, attestation, group="teacher", third_party=teacher.provider in CLOUDS)
+
+
+def url_of(teacher: Teacher) -> str:
+    """The root of a teacher's API: `teacher.base_url`, else its provider's own, as its manual gives it for chat completions."""
+    if teacher.base_url:
+        return teacher.base_url
+    if teacher.provider is Provider.bedrock:
+        domain = "amazonaws.com.cn" if str(teacher.region).startswith("cn-") else "amazonaws.com"
+        return f"https://bedrock-runtime.{teacher.region}.{domain}/openai/v1"
+    if teacher.provider is Provider.vertex:
+        host = "aiplatform.googleapis.com" if teacher.region == "global" else f"{teacher.region}-aiplatform.googleapis.com"
+        return f"https://{host}/v1/projects/{teacher.project}/locations/{teacher.region}/endpoints/openapi"
+    return OPENAI_URL
 
 
 def gate(url: str, governance: Governance, attestation: str | None, *, group: str, third_party: bool = False) -> Endpoint:

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from radgpt.errors import UserError
@@ -20,14 +21,18 @@ class ReportIndex:
     _path: Path
     _file: BinaryIO
     _offsets: dict[str, int]
+    _lock: Lock = field(default_factory=Lock)
+    """The review page looks reports up while others are judged."""
 
     def __getitem__(self, report_id: str) -> Report:
         """The report with this id; raises UserError if there is none."""
         offset = self._offsets.get(report_id)
         if offset is None:
             raise UserError(f"{self._path} holds no report {report_id}: the instructions were made from other reports")
-        self._file.seek(offset)
-        return Report(**json.loads(self._file.readline()))
+        with self._lock:
+            self._file.seek(offset)
+            line = self._file.readline()
+        return Report(**json.loads(line))
 
 
 @contextmanager

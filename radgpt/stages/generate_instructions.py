@@ -1,16 +1,20 @@
 """Have a teacher write instructions about each report."""
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from radgpt.artifacts import count_rows
 from radgpt.config import Data, DataUse, InstructionPrompt, Instructions, Narrative, Teacher
-from radgpt.instructions.filters import Draft, first_reason, instruction_tests
-from radgpt.instructions.generations import Bill, generations
-from radgpt.instructions.parsing import parse_instruction
-from radgpt.instructions.prompts import instruction_messages
-from radgpt.instructions.tasks import Pool, draw_examples, draw_tasks
-from radgpt.records import Report, read_records
+from radgpt.instructions.drafts import Draft
+from radgpt.instructions.filters import first_reason, instruction_tests
+from radgpt.instructions.generations import Bill, Dialogue, conduct, ready, single, unasked
+from radgpt.instructions.parsing import parse_turns
+from radgpt.instructions.pool_epochs import Accepted, end_epoch
+from radgpt.instructions.prompts import fits, instruction_messages
+from radgpt.instructions.tasks import SECTION_ANSWERS, Pool, draw_examples, draw_tasks, draw_wording
+from radgpt.records import Generation, Report, read_records
 from radgpt.run import Run
 from radgpt.teacher.ask import Request, open_teacher
 
@@ -27,9 +31,9 @@ def run(
     governance: DataUse,
     seed: int,
 ) -> None:
-    """Write one Generation for each instruction asked for, in the order of the reports.
+    """Write one Generation for each instruction or conversation asked for, in the order of the reports.
 
-    Reports without the sections that `instructions.narrative` asks for are skipped and counted.
+    Reports without the sections that `instructions.narrative` asks for, or that no task of the mix fits, are skipped and counted.
 
     Examples of a prompt are drawn from the seeds and from what was accepted in earlier epochs of `instructions.pool_epoch` reports,
     never from the epoch under way: wherever a run is cut off, the next one sends the same prompts and finds their replies in
@@ -38,27 +42,40 @@ def run(
     tests = instruction_tests(instructions)
     pool = Pool(prompt.seeds)
     bill = Bill()
-    skipped = 0
+    skipped = {"skipped_no_narrative": 0, "skipped_no_task": 0}
     rows = read_records(reports, Report)
-    journal = run.directory / "journal.jsonl"
     with (
-        open_teacher(teacher, data.governance, seed, journal, attestation=governance.attestation) as ask,
+        open_teacher(
+            teacher,
+            data.governance,
+            seed,
+            run.directory / "journal.jsonl",
+            attestation=governance.attestation,
+            total=rows_to_expect(reports, instructions),
+            rounds=math.ceil((count_rows(reports) or 0) / instructions.pool_epoch),
+            log=lambda point: run.log(point, step_name="teacher/seconds", step=point["teacher/seconds"]),
+        ) as ask,
         run.write("raw_instructions") as write,
     ):
-        while epoch := list(itertools.islice(rows, instructions.pool_epoch)):
+        for number in itertools.count():
+            epoch = list(itertools.islice(rows, instructions.pool_epoch))
+            if not epoch:
+                break
             told = [report for report in epoch if has_narrative(report, instructions.narrative)]
-            skipped += len(epoch) - len(told)
+            skipped["skipped_no_narrative"] += len(epoch) - len(told)
+            drawn = [(report, tasks) for report in told if (tasks := tasks_of(report, instructions, seed))]
+            skipped["skipped_no_task"] += len(told) - len(drawn)
+            known = {report.report_id: report for report in told}
             accepted = []
-            for request, generation in generations(ask, _requests(told, pool, instructions, prompt, seed), prompt.version):
+            for generation in itertools.chain.from_iterable(conduct(ask, dialogues(drawn, pool, instructions, prompt, seed))):
                 write(generation)
                 bill.add(generation)
-                if generation.outcome == "ok":
-                    draft = Draft(parse_instruction(generation.text), request.task, request.report.text)
-                    if first_reason(tests, draft) is None:
-                        accepted.append(draft)
-            for draft in accepted:
-                pool.add(draft.task, draft.text)
-    run.summarise(skipped_no_narrative=skipped, **bill.metrics())
+                text = first_question(generation, instructions.turns)
+                report = known[generation.report_id]
+                if text and first_reason(tests, Draft(text, generation.task, report.text, sections=report.sections)) is None:
+                    accepted.append(Accepted(generation.generation_id, generation.task, text))
+            end_epoch(run.directory / "pool", number, accepted, pool)
+    run.summarise(**skipped, **bill.metrics())
 
 
 def has_narrative(report: Report, wanted: Narrative) -> bool:
@@ -67,11 +84,38 @@ def has_narrative(report: Report, wanted: Narrative) -> bool:
     return seen and concluded if wanted is Narrative.both else seen or concluded
 
 
-def _requests(reports: Sequence[Report], pool: Pool, instructions: Instructions, prompt: InstructionPrompt, seed: int) -> Iterator[Request]:
-    """The requests about the reports of an epoch; the pool must not grow meanwhile."""
-    questions = {task: pool.questions(task) for task, weight in instructions.task_weights.items() if weight}
-    for report in reports:
-        for number, task in enumerate(draw_tasks(instructions, report.report_id, seed)):
+def tasks_of(report: Report, instructions: Instructions, seed: int) -> list[str]:
+    """What a report is asked, drawn from the tasks that fit it."""
+    fitting = {task: weight for task, weight in instructions.task_weights.items() if weight and fits(report, task)}
+    return draw_tasks(fitting, instructions.per_report, report.report_id, seed)
+
+
+def rows_to_expect(reports: Path, instructions: Instructions) -> int:
+    """About how many rows the teacher is asked for: those of all reports, without the share that reports answer themselves."""
+    weights = instructions.task_weights
+    asked = sum(weight for task, weight in weights.items() if task not in SECTION_ANSWERS) / sum(weights.values())
+    return round((count_rows(reports) or 0) * instructions.per_report * asked)
+
+
+def first_question(generation: Generation, turns: int) -> str:
+    """What may serve as an example for other reports; empty if nothing does. Later turns of a conversation need the first."""
+    asked = generation.outcome == "ok" and generation.task not in SECTION_ANSWERS
+    return next(iter(parse_turns(generation.text, turns)), "") if asked else ""
+
+
+def dialogues(
+    drawn: Sequence[tuple[Report, list[str]]], pool: Pool, instructions: Instructions, prompt: InstructionPrompt, seed: int
+) -> Iterator[Dialogue]:
+    """What is asked about the reports of an epoch; the pool must not grow meanwhile."""
+    questions = {task: pool.questions(task) for task in {task for _, tasks in drawn for task in tasks}}
+    for report, tasks in drawn:
+        for number, task in enumerate(tasks):
             generation_id = f"{report.report_id}/{number}"
+            if task in SECTION_ANSWERS:
+                wording = draw_wording(prompt, task, report.report_id, number, seed)
+                yield ready(unasked(generation_id, report, task, prompt.version, outcome="ok", text=wording))
+                continue
             examples = draw_examples(questions[task], prompt, task, generation_id, seed)
-            yield Request(generation_id, "instruction", task, instruction_messages(prompt, task, report.text, examples), report)
+            messages = instruction_messages(prompt, task, report.text, examples, instructions.turns)
+            request = Request(generation_id, "instruction", task, messages, report, prompt_version=prompt.version, turns=instructions.turns)
+            yield single(request)

@@ -1,17 +1,18 @@
 """Ask a teacher: requests in, replies out in the same order, whoever the teacher is."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Never
+from typing import Any
 
-from tqdm import tqdm
-
-from radgpt.config import Governance, Provider, Teacher
-from radgpt.errors import UserError
+from radgpt.config import Governance, Provider, Teacher, TeacherMode
+from radgpt.errors import DryRunEnd, UserError
 from radgpt.records import Report
+from radgpt.teacher.budget import Budget
+from radgpt.teacher.prices import price_of
+from radgpt.teacher.progress import Log, Progress
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Request:
     """The instruction to answer, for kind `answer`."""
     prompt_version: str = ""
     """Names the wording of the prompt."""
+    turns: int = 1
+    """Questions that an instruction's reply is to hold, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Reply:
     """Digest of the attestation that it was asked under, if any."""
 
 
+def reply_of(row: Mapping[str, Any]) -> Reply:
+    """The reply in a row of the journal."""
+    return Reply(**{name: row[name] for name in Reply.__dataclass_fields__ if name in row})
+
+
 PATIENCE = 300.0
 """Seconds without one accepted request after which a run stops."""
 
@@ -66,27 +74,49 @@ Ask = Callable[[Iterable[Request]], Iterator[Reply]]
 
 @contextmanager
 def open_teacher(
-    teacher: Teacher, governance: Governance, seed: int, journal: Path, *, attestation: str | None = None, patience: float = PATIENCE
+    teacher: Teacher,
+    governance: Governance,
+    seed: int,
+    journal: Path,
+    *,
+    attestation: str | None = None,
+    patience: float = PATIENCE,
+    total: int | None = None,
+    rounds: int = 1,
+    log: Log | None = None,
 ) -> Iterator[Ask]:
     """Give a function that asks this teacher; it may be called several times.
 
     Every reply of a language model is appended to the file `journal` before it is yielded, and a request whose reply stands
     there is not sent again. A row that failed after `teacher.max_attempts` tries (`failed: …`) is not kept: a rerun tries again.
-    The rules teacher needs neither network nor journal. `attestation` is the file that may let credentialed data leave this machine.
+    The rules teacher needs neither network nor journal.
+
+    Args:
+        attestation: the file that may let credentialed data leave this machine.
+        patience: seconds without one accepted request after which a run stops.
+        total: the number of rows to expect, for the progress bar.
+        rounds: how often `ask` will be called, where a call waits for the replies of the one before.
+        log: takes a point of the curves about every ten seconds, as `progress.Log` says.
 
     Raises:
         UserError: the data may not go to this endpoint, the key is missing, another process has the journal open, or, while
             asking, the endpoint refuses key, model or quota, or accepts nothing for `patience` seconds.
+        BudgetSpentError: a cap of `teacher.budget` would be passed.
+        DryRunEnd: `teacher.dry_run`, once all is counted; nothing was sent, and no key is needed.
     """
+    if teacher.dry_run:
+        with rehearsal(teacher, governance, seed, journal, attestation) as count:
+            yield count
+        return
     if teacher.provider is Provider.rules:
         from radgpt.teacher import rules
 
-        with progress() as bar:
+        with Progress(total, log) as progress:
 
             def follow_rules(requests: Iterable[Request]) -> Iterator[Reply]:
                 for request in requests:
                     reply = rules.reply(request, seed)
-                    bar.update()
+                    progress.add()
                     yield reply
 
             yield follow_rules
@@ -94,29 +124,73 @@ def open_teacher(
 
     from radgpt.governance.endpoints import endpoint_of
     from radgpt.teacher.journal import Journal
-    from radgpt.teacher.session import Session
 
     endpoint = endpoint_of(teacher, governance, attestation)
+    price = price_of(teacher)
     key = key_of(teacher)
-    with Journal(journal) as kept, progress() as bar:
-        session = Session(teacher, endpoint, key, seed, kept, patience)
+    with Journal(journal) as kept:
+        budget = Budget(teacher.budget, price, kept.spent)
+        if teacher.mode is TeacherMode.batch:
+            from radgpt.teacher.batch import BatchSession
 
-        def ask(requests: Iterable[Request]) -> Iterator[Reply]:
-            for reply in session.ask(requests):
-                bar.set_postfix({"429": session.refused}, refresh=False)
-                bar.update()
-                yield reply
+            with Progress(total, log, budget=budget) as progress:
+                batches = BatchSession(teacher, endpoint, key, seed, kept, budget, patience, progress, rounds)
 
+                def ask_in_batches(requests: Iterable[Request]) -> Iterator[Reply]:
+                    for reply in batches.ask(requests):
+                        progress.add()
+                        yield reply
+
+                try:
+                    yield ask_in_batches
+                finally:
+                    batches.close()
+            return
+
+        from radgpt.teacher.batch_parts import refuse_live
+        from radgpt.teacher.session import Session
+
+        refuse_live(journal)
+        session = Session(teacher, endpoint, key, seed, kept, budget, patience)
         try:
             session.start()
-            yield ask
+            with Progress(total, log, budget=budget, figures=session.figures) as progress:
+
+                def ask(requests: Iterable[Request]) -> Iterator[Reply]:
+                    for reply in session.ask(requests):
+                        progress.add()
+                        yield reply
+
+                yield ask
         finally:
             session.end()
 
 
-def progress() -> "tqdm[Never]":
-    """A bar of finished replies, where someone watches."""
-    return tqdm(desc="teacher", unit=" replies", disable=None)
+@contextmanager
+def rehearsal(teacher: Teacher, governance: Governance, seed: int, journal: Path, attestation: str | None) -> Iterator[Ask]:
+    """Give a function that answers from the journal alone and counts what it would ask; ends in DryRunEnd.
+
+    Prompts that depend on replies are counted as they are without: their examples are the seeds.
+    """
+    from radgpt.governance.endpoints import endpoint_of
+    from radgpt.teacher.forecast import Forecast
+    from radgpt.teacher.journal import Journal
+    from radgpt.teacher.row_keys import keyed_body
+
+    if teacher.provider is not Provider.rules:
+        endpoint_of(teacher, governance, attestation)
+    price = price_of(teacher)
+    with Journal(journal) as kept:
+        forecast = Forecast(teacher, price, kept.spent)
+
+        def count(requests: Iterable[Request]) -> Iterator[Reply]:
+            for request in requests:
+                known = kept.get(keyed_body(teacher, request, seed)[0])
+                forecast.add(request, known)
+                yield reply_of(known) if known else Reply("failed: dry run", "", teacher.model)
+
+        yield count
+    raise DryRunEnd("\n".join(forecast.lines()))
 
 
 def key_of(teacher: Teacher) -> str:

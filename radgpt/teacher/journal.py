@@ -5,20 +5,33 @@ import fcntl
 import json
 import logging
 import os
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import orjson
+
 from radgpt.artifacts import sync_folder
 from radgpt.errors import UserError
+from radgpt.teacher.budget import Spent
+from radgpt.teacher.key_index import KeyIndex
 
 log = logging.getLogger(__name__)
+
+KEY = re.compile(r"[0-9a-f]{64}")
+
+PIECE = 4096
+"""Bytes that are read at once when a row is looked up; most rows are shorter."""
+
+NAMED_LINES = 5
+"""Damaged lines that a warning names one by one."""
 
 
 class Journal:
     """An append-only JSONL file of rows with a `key`; one process at a time, later rows of a key replace earlier ones.
 
-    Rows hold report-derived text: the file is readable by its owner only. In memory stand keys and offsets, no text.
+    Rows hold report-derived text: the file is readable by its owner only. In memory stand parts of keys and offsets, no text.
     `put` and `sync` may be called from one thread while `get` is called from another.
     """
 
@@ -26,54 +39,80 @@ class Journal:
         """Open or create the file, and cut a line that a killed process left unfinished.
 
         Raises:
-            UserError: another process has it open.
+            UserError: another process has it open, or its file system has no locks.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        """The file."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{path} is in use by another process: wait for it, or end it, and run again") from None
+            except OSError as error:
+                raise UserError(f"{path}: its file system has no locks ({error.strerror}); set outputs=FOLDER to one that has") from None
+            os.fchmod(self._file, 0o600)
+            sync_folder(path.parent)
+            self._index = KeyIndex()
+            self._end = 0
+            self._unsynced = False
+            self.spent = Spent()
+            """What the rows say that their replies took, replaced rows among them: those were paid for too."""
+            self._read()
+        except BaseException:
             os.close(self._file)
-            raise UserError(f"{path} is in use by another process: wait for it, or end it, and run again") from None
-        os.fchmod(self._file, 0o600)
-        sync_folder(path.parent)
-        self._offsets: dict[bytes, int] = {}
-        self._end = 0
-        self._unsynced = False
-        with open(path, "rb") as rows:
+            raise
+
+    def _read(self) -> None:
+        """Index what stands in the file."""
+        damaged = []
+        with open(self.path, "rb") as rows:
             for number, line in enumerate(rows, start=1):
                 if not line.endswith(b"\n"):
                     os.ftruncate(self._file, self._end)
                     break
-                try:
-                    self._offsets[bytes.fromhex(json.loads(line)["key"])] = self._end
-                except (ValueError, KeyError, TypeError):
-                    log.warning("%s, line %d is damaged; what it answered is asked again", path, number)
+                row = decoded(line)
+                if row is None:
+                    damaged.append(number)
+                else:
+                    self._point(row["key"], self._end)
+                    self._count(row)
                 self._end += len(line)
-        # Opened only now, as its buffer must not hold a line that was cut.
-        self._reader = open(path, "rb")  # noqa: SIM115
+        if damaged:
+            named = ", ".join(map(str, damaged[:NAMED_LINES]))
+            more = f" and {len(damaged) - NAMED_LINES} more" if len(damaged) > NAMED_LINES else ""
+            lines = f"line {named} is" if len(damaged) == 1 else f"lines {named}{more} are"
+            log.warning("%s, %s damaged; what they answered is asked again", self.path, lines)
 
     def __len__(self) -> int:
-        return len(self._offsets)
+        return len(self._index)
 
     def get(self, key: str) -> dict[str, Any] | None:
         """The last row put under this key (64 hexadecimal digits), if any."""
-        offset = self._offsets.get(bytes.fromhex(key))
-        if offset is None:
-            return None
-        self._reader.seek(offset)
-        row: dict[str, Any] = json.loads(self._reader.readline())
-        return row
+        found = self._find(key)
+        return found[1] if found else None
 
     def put(self, key: str, row: dict[str, Any]) -> None:
-        """Append a row in one write; it outlives the process at once, and a power cut after the next `sync`."""
-        line = json.dumps({"key": key, **row}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        if os.write(self._file, line) < len(line):
+        """Append a row in one write; it outlives the process at once, and a power cut after the next `sync`.
+
+        Raises:
+            OSError: the disk is full (or the user's share of it); the file stays whole.
+        """
+        line = encoded({"key": key, **row})
+        try:
+            short = os.write(self._file, line) < len(line)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            short = True
+        if short:
             os.ftruncate(self._file, self._end)
-            raise OSError(errno.ENOSPC, "the disk is full; free space and run again, nothing in the journal is lost")
-        self._offsets[bytes.fromhex(key)] = self._end
-        self._end += len(line)
+            raise OSError(errno.ENOSPC, "the disk is full", str(self.path))
+        offset, self._end = self._end, self._end + len(line)
         self._unsynced = True
+        self._point(key, offset)
+        self._count(row)
 
     def sync(self) -> None:
         """Make the rows put so far outlive a power cut."""
@@ -83,12 +122,66 @@ class Journal:
 
     def close(self) -> None:
         """Sync, close and let another process in."""
-        self.sync()
-        self._reader.close()
-        os.close(self._file)
+        try:
+            self.sync()
+        finally:
+            os.close(self._file)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _find(self, key: str) -> tuple[int, dict[str, Any]] | None:
+        """Offset and row of a key."""
+        for offset in self._index.places(bytes.fromhex(key)):
+            row = decoded(self._line(offset))
+            if row is not None and row["key"] == key:
+                return offset, row
+        return None
+
+    def _line(self, offset: int) -> bytes:
+        """The line at an offset; read apart from any buffer, which could hold a row's beginning only."""
+        pieces: list[bytes] = []
+        while piece := os.pread(self._file, PIECE, offset + PIECE * len(pieces)):
+            pieces.append(piece)
+            if b"\n" in piece:
+                break
+        return b"".join(pieces).partition(b"\n")[0]
+
+    def _point(self, key: str, offset: int) -> None:
+        """Index a row; one of the same key before it is found no longer."""
+        earlier = self._find(key)
+        self._index.set(bytes.fromhex(key), offset, earlier[0] if earlier else None)
+
+    def _count(self, row: dict[str, Any]) -> None:
+        self.spent.requests += 1
+        self.spent.tokens += int(row.get("prompt_tokens") or 0) + int(row.get("completion_tokens") or 0)
+        self.spent.usd += float(row.get("usd") or 0.0)
+
+
+def encoded(row: dict[str, Any]) -> bytes:
+    """A row as its line of the file."""
+    try:
+        return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # lone surrogates, which orjson refuses, as ids from damaged sources may hold
+        return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def decoded(line: bytes) -> dict[str, Any] | None:
+    """The row of a line; None if the line is damaged."""
+    try:
+        row = orjson.loads(line)
+    except ValueError:
+        try:
+            row = json.loads(line)  # reads the lone surrogates that `encoded` may have written
+        except ValueError:
+            return None
+    if not isinstance(row, dict) or not KEY.fullmatch(str(row.get("key"))):
+        return None
+    try:
+        [float(row.get(name) or 0) for name in ("prompt_tokens", "completion_tokens", "usd")]
+    except (TypeError, ValueError):
+        return None
+    return row

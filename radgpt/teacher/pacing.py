@@ -1,10 +1,11 @@
 """Admit requests so that an endpoint's limits on requests and tokens per minute are met and never exceeded."""
 
-import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from radgpt.teacher.limits import Limit
 
 CATCH_UP = 0.2
 """Seconds of unused time that may be made up for at once. Endpoints judge limits over as little as a second, so bursts, not
@@ -13,18 +14,59 @@ rates, draw refusals; with much less, an event loop that wakes up late loses thr
 LONGEST_HOLD = 60.0
 """Seconds; a longer Retry-After is asked again after this."""
 
-LOWEST_SPEED = 0.2
-"""Share of the limits in the configuration below which refusals don't slow us."""
+FIRST_HOLD = 1.0
+"""Seconds to wait after a refusal that does not say how long; doubled with each that follows without a request let in."""
+
+LOWEST_HEADER = 0.2
+"""Share of the user's limit below which a header's limit is not believed: some count by the second, or by ten."""
+
+LOWEST_SPEED = 0.05
+"""Share of the limits below which refusals don't slow us."""
+
+UNEXPLAINED = 0.1
+"""Share of requests refused at a speed that was let in before, above which the endpoint is taken to allow less than it did. Fewer are
+what a busy endpoint refuses whatever our speed, and slowing down for each of those would come near to a standstill."""
+
+JUDGED_OVER = 1.0
+"""Seconds of which a measurement says something."""
+
+EPISODES = 10
+"""Times that requests were refused at one speed before their share says something."""
+
+FADING = 1 / 7200
+"""What a measured rate loses each second in favour of a lower one."""
+
+ASSUMED_BURST = 1.0
+"""Seconds' worth of requests that an endpoint is taken to let in at once, until two refusals have shown its true rate."""
+
+MARGIN = 0.985
+"""Share of a measured rate that is used."""
+
+STEEPEST = 0.5
+GENTLEST = 0.97
+"""Bounds of what one refusal may leave of the speed: a measurement can be off, and a refusal says at least that we are too fast."""
 
 RECOVERY = 0.005
-"""Share of the limits that is regained each second, once no request was refused for QUIET seconds."""
+"""Share of the speed that is gained each second, once no request was refused for a while: endpoints' limits change."""
 
 QUIET = 10.0
-MEMORY = 3.0
-"""Seconds of answers that the speed is judged by."""
+LONGEST_QUIET = 80.0
+"""Seconds without a refusal before speed is gained; doubled each time that the measured rate comes out as before."""
 
-BENEFIT_OF_DOUBT = 10
-"""Accepted requests that are assumed besides those remembered, so that one early refusal says little."""
+ALIKE = 0.05
+"""Relative difference up to which two measured rates are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One request as it was let through."""
+
+    moment: float
+    work: float
+    """Seconds that all requests before it would take at the limits."""
+    cost: float
+    """Seconds that it takes itself."""
+    tokens: float
 
 
 class Pacer:
@@ -32,87 +74,164 @@ class Pacer:
 
     Each limit is a generic cell rate algorithm (ITU-T I.371): the time at which the limit would be used up exactly is kept,
     and moves on with each admission. The two admit jointly, so neither is charged for a request that the other holds back.
+
+    Where the endpoint allows less than we were told, its headers say so; or else refusals do. A refusal means that the endpoint's
+    bucket is empty at that moment, so what it let in between two refusals, divided by the time between them, is its rate, whatever
+    burst it grants: the speed is set to that. Refusals below a rate that was measured slow nothing down unless they are many.
+    How long to hold after a refusal is kept apart from all this.
     """
 
     def __init__(
         self, requests_per_minute: float, tokens_per_minute: float, jitter: random.Random, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.speed = 1.0
-        """Share of the limits that is used: 1 until the endpoint says that it allows less."""
+        """Share of the limits that is used: 1 until refusals say that the endpoint allows less."""
         self.refused = 0
         """Requests that the endpoint refused for coming too fast."""
-        self._seconds_per_request = 60 / requests_per_minute
-        self._seconds_per_token = 60 / tokens_per_minute
+        self._told = self._per_second = (requests_per_minute / 60, tokens_per_minute / 60)
         self._jitter = jitter
         self._clock = clock
-        self._queue = asyncio.Lock()  # wakes its waiters in order
-        self._requests_used_up = self._tokens_used_up = self._held_until = self._slowed_at = clock()
-        self._regained_at = self._slowed_at
-        self._refusals_in_a_row = 0
-        self._answers: deque[tuple[float, bool]] = deque()
-
-    async def admit(self, tokens: float) -> float:
-        """Wait for the turn of a request of so many tokens; returns the moment it was let through."""
-        async with self._queue:
-            while (wait := self.wait()) > 0:
-                await asyncio.sleep(wait)
-            return self.take(tokens)
+        now = clock()
+        self._requests_used_up = self._tokens_used_up = self._held_until = self._slowed_at = self._regained_at = now
+        self._refused_at = now
+        self._holds_in_a_row = self._episodes = 0
+        self._work = self._refused_work = 0.0
+        self._work_at_cut = self._refused_work_at_cut = 0.0
+        self._emptied: tuple[float, float] | None = None  # moment of the last episode's first refusal, and the work let in before it
+        self._begun_at = now
+        self._quiet = QUIET
+        self._measured: float | None = None
 
     def wait(self) -> float:
         """Seconds until the next request may go; 0 or less for now."""
         return max(self._held_until, self._requests_used_up - CATCH_UP, self._tokens_used_up - CATCH_UP) - self._clock()
 
-    def take(self, tokens: float) -> float:
-        """Charge one request; returns the moment of it."""
+    def take(self, tokens: float) -> Admission:
+        """Charge one request of so many tokens."""
         now = self._clock()
-        self._requests_used_up = max(self._requests_used_up, now) + self._seconds_per_request / self.speed
-        self._tokens_used_up = max(self._tokens_used_up, now) + tokens * self._seconds_per_token / self.speed
-        return now
+        if not self._work:
+            self._begun_at = now
+        requests, per_token = self._per_second[0] * self.speed, self._per_second[1] * self.speed
+        self._requests_used_up = max(self._requests_used_up, now) + 1 / requests
+        self._tokens_used_up = max(self._tokens_used_up, now) + tokens / per_token
+        cost = max(1 / self._told[0], tokens / self._told[1])
+        admission = Admission(now, self._work, cost, tokens)
+        self._work += cost
+        return admission
 
     def correct(self, tokens: float) -> None:
         """Charge tokens that a request took beyond its estimate (negative: give them back)."""
-        self._tokens_used_up += tokens * self._seconds_per_token / self.speed
+        self._tokens_used_up += tokens / (self._per_second[1] * self.speed)
+
+    def rate(self, tokens: float) -> float:
+        """Requests of so many tokens that may go each second."""
+        return min(self._per_second[0], self._per_second[1] / max(tokens, 1.0)) * self.speed
 
     def accepted(self) -> None:
         """Tell that a request was let in."""
-        now = self._remember(True)
-        self._refusals_in_a_row = 0
-        if self.speed < 1 and now > self._slowed_at + QUIET:
-            self.speed = min(1.0, self.speed + RECOVERY * (now - max(self._regained_at, self._slowed_at + QUIET)))
+        now = self._clock()
+        self._holds_in_a_row = 0
+        quiet_since = self._slowed_at + self._quiet
+        if self.speed < 1 and now > quiet_since:
+            self.speed = min(1.0, self.speed * (1 + RECOVERY * (now - max(self._regained_at, quiet_since))))
         self._regained_at = now
 
-    def limited(self, admitted_at: float, retry_after: float | None) -> None:
+    def limited(self, admission: Admission, retry_after: float | None) -> None:
         """Tell that a request was refused for coming too fast: hold all, for `retry_after` seconds or a growing while."""
-        now = self._remember(False)
-        self.refused += 1
-        if admitted_at >= self._slowed_at:  # not one of those that were under way when we slowed down last
-            accepted = sum(good for _, good in self._answers)
-            share = (accepted + BENEFIT_OF_DOUBT) / (len(self._answers) + BENEFIT_OF_DOUBT)
-            self.speed = max(LOWEST_SPEED, self.speed * share)
-            self._slowed_at = now
-            self._refusals_in_a_row += 1
-        seconds = 0.5 * 2 ** min(self._refusals_in_a_row, 10) if retry_after is None else retry_after
-        seconds = min(seconds, LONGEST_HOLD)
-        self._held_until = max(self._held_until, now + seconds + self._jitter.uniform(0, 0.05 + 0.1 * seconds))
-
-    def _remember(self, good: bool) -> float:
         now = self._clock()
-        self._answers.append((now, good))
-        while self._answers[0][0] < now - MEMORY:
-            self._answers.popleft()
+        self.refused += 1
+        if admission.moment >= self._refused_at:  # not one of those that were under way at the last refusal
+            self._refused_at = now
+            self._holds_in_a_row += 1
+            self._episodes += 1
+            unexplained = self._unexplained() > UNEXPLAINED
+            if self._measured is None or self.speed > self._measured or unexplained:
+                self._slow_down(admission, now, afresh=unexplained)
+        self._refused_work += admission.cost
+        seconds = FIRST_HOLD * 2 ** min(self._holds_in_a_row - 1, 10) if retry_after is None else retry_after
+        seconds = min(seconds, LONGEST_HOLD)
+        self._hold(now + seconds + self._jitter.uniform(0, 0.02 + 0.1 * seconds))
+
+    def heed(self, requests: Limit, tokens: Limit) -> None:
+        """Take in an answer's headers: they lower the user's limits, and an empty bucket waits a moment to fill."""
+        if requests.per_minute or tokens.per_minute:
+            self._per_second = (believed(self._told[0], requests), believed(self._told[1], tokens))
+        if requests.remaining == 0 or tokens.remaining == 0:
+            resets = [limit.reset for limit in (requests, tokens) if limit.remaining == 0 and limit.reset is not None]
+            self._hold(self._clock() + min([CATCH_UP, *resets]))
+
+    def _hold(self, until: float) -> None:
+        """Let nothing through until then, and nothing at once of what would have gone meanwhile."""
+        if until > self._held_until:
+            self._held_until = until
+            self._requests_used_up = max(self._requests_used_up, until + CATCH_UP)
+            self._tokens_used_up = max(self._tokens_used_up, until + CATCH_UP)
+
+    def _slow_down(self, admission: Admission, now: float, *, afresh: bool) -> None:
+        """Measure the endpoint's rate at the first refusal of an episode, and fall to it; `afresh`: what was measured before is void."""
+        let_in = admission.work - self._refused_work
+        if self._emptied is None:
+            rate = let_in / (admission.moment - self._begun_at + ASSUMED_BURST)
+            self._emptied = (admission.moment, let_in)
+        else:
+            moment, before = self._emptied
+            seconds = admission.moment - moment
+            rate = (let_in - before) / max(seconds, 1e-3)
+            if seconds >= JUDGED_OVER:
+                # No measurement can be too high, but those are too low whose bucket ran over while we held.
+                faded = 0.0 if afresh or self._measured is None else self._measured * (1 - FADING * seconds)
+                self._quiet = min(2 * self._quiet, LONGEST_QUIET) if abs(rate - faded) <= ALIKE * faded else QUIET
+                self._measured = rate = max(rate, faded)
+                self._emptied = (admission.moment, let_in)
+        self.speed = max(LOWEST_SPEED, min(GENTLEST * self.speed, max(MARGIN * rate, STEEPEST * self.speed)))
+        self._slowed_at = now
+        self._episodes = 0
+        self._work_at_cut, self._refused_work_at_cut = self._work, self._refused_work
+
+    def _unexplained(self) -> float:
+        """Share of what was sent since the speed was last cut that was refused; 0 until there is enough of it to judge."""
+        if self._episodes < EPISODES:
+            return 0.0
+        return (self._refused_work - self._refused_work_at_cut) / max(self._work - self._work_at_cut, 1e-9)
+
+
+def believed(told: float, limit: Limit) -> float:
+    """The limit in force, per second: the header's where it is lower than the user's, and not beyond belief."""
+    header = (limit.per_minute or 0.0) / 60
+    return header if LOWEST_HEADER * told <= header < told else told
+
+
+class LastMinute:
+    """How much was let in during the last minute, second by second."""
+
+    SECONDS = 60
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun_at: float | None = None
+        self._second = 0
+        self._requests = [0] * self.SECONDS
+        self._tokens = [0.0] * self.SECONDS
+
+    def add(self, tokens: float) -> None:
+        """Count a request of so many tokens."""
+        self._move_on()
+        self._requests[self._second % self.SECONDS] += 1
+        self._tokens[self._second % self.SECONDS] += tokens
+
+    def share(self, requests_per_minute: float, tokens_per_minute: float) -> float | None:
+        """What was let in as a share of the limit that binds; None in the first second."""
+        if self._begun_at is None or (seconds := min(self._move_on() - self._begun_at, self.SECONDS)) < 1:
+            return None
+        return max(sum(self._requests) / requests_per_minute, sum(self._tokens) / tokens_per_minute) * 60 / seconds
+
+    def _move_on(self) -> float:
+        """Clear the seconds that have passed meanwhile; gives the time."""
+        now = self._clock()
+        if self._begun_at is None:
+            self._begun_at = now
+            self._second = int(now)
+        for second in range(max(self._second, int(now) - self.SECONDS) + 1, int(now) + 1):
+            self._requests[second % self.SECONDS], self._tokens[second % self.SECONDS] = 0, 0.0
+        self._second = int(now)
         return now
-
-
-class TokenEstimate:
-    """Tokens of a prompt from its characters: four to a token at first, then as the endpoint counts them."""
-
-    def __init__(self) -> None:
-        self.tokens_per_character = 0.25
-
-    def tokens(self, characters: int) -> float:
-        """The estimate for a prompt of so many characters."""
-        return characters * self.tokens_per_character
-
-    def learn(self, characters: int, tokens: int) -> None:
-        """Take in what a prompt really held, by a running mean over about twenty prompts."""
-        self.tokens_per_character += 0.05 * (tokens / max(characters, 1) - self.tokens_per_character)

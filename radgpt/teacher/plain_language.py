@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
-from radgpt.teacher.lexicon import PLAIN_NOUNS, PLAIN_PHRASES, PlainNoun, compiled
-from radgpt.teacher.reading import REMOVED
+from radgpt.clinical.lay_terms import PLAIN_NOUNS, PLAIN_PHRASES, PlainNoun
+from radgpt.clinical.lexicon import compiled
+from radgpt.clinical.reading import REMOVED
 
 _LENGTH = r"\d+(?:\.\d+)? ?-?(?:mm|cm)"
 _SIZE = r"tiny|trace|minimal|small|mild|moderate|moderately large|large|massive|severe|marked"

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Sequence
 
+from radgpt.clinical.lexicon import ABNORMAL, FINDINGS, TOKEN, abbreviations_in, expansion
+from radgpt.clinical.reading import REMOVED, body, clinical, read_finding, sentences, status_at
+from radgpt.errors import UserError
 from radgpt.instructions.draws import generator
-from radgpt.records import Report
+from radgpt.instructions.tasks import beyond_rules
+from radgpt.records import FOLLOW_UP, TASKS, Report
 from radgpt.teacher import questions
 from radgpt.teacher.ask import Reply, Request
-from radgpt.teacher.lexicon import ABNORMAL, FINDINGS, TOKEN, abbreviations_in, expansion
 from radgpt.teacher.plain_language import explainable, plain_language
 from radgpt.teacher.questions import quoted
-from radgpt.teacher.reading import REMOVED, body, clinical, read_finding, sentences, status_at
 
 MODEL = "rules"
 SUMMARY_WORDS = 35
@@ -64,11 +66,11 @@ def reply(request: Request, seed: int) -> Reply:
     text and the report alone.
     """
     if request.kind == "instruction":
-        text = _instruction(request.task, request.report, request.generation_id, seed)
+        text = _instruction(request.task, request.report, request.generation_id, seed, request.turns)
     else:
         text = _answer(request.task, request.instruction or "", request.report)
     return Reply(
-        outcome="ok" if text else "empty",
+        outcome="ok" if text else "dropped: empty",
         text=text,
         model=MODEL,
         prompt_tokens=sum(len(message["content"].split()) for message in request.messages),
@@ -76,8 +78,25 @@ def reply(request: Request, seed: int) -> Reply:
     )
 
 
-def _instruction(task: str, report: Report, generation_id: str, seed: int) -> str:
+def _instruction(task: str, report: Report, generation_id: str, seed: int, turns: int) -> str:
+    """The n-th of the things that can be asked, and below it, numbered, what else is asked in later turns: questions, as many as there are.
+
+    Nothing where the task gives nothing to ask.
+    """
+    # Each conversation takes up where the one before it ended.
+    number = int(generation_id.rpartition("/")[2]) * turns
+    first = _nth(task, report, number, seed)
+    if not first or turns == 1:
+        return first
+    others = len(questions.askable(report)) - (task == "question_answering")
+    later = [_nth("question_answering", report, number + place, seed) for place in range(1, min(turns, others + 1))]
+    return "\n".join(f"{place}. {text}" for place, text in enumerate([first, *later], start=1))
+
+
+def _nth(task: str, report: Report, turn: int, seed: int) -> str:
     """The n-th of the things that can be asked, in an order and in words drawn for this report; nothing where there are none."""
+    if task not in TASKS:
+        raise UserError(beyond_rules(task))
     candidates = {
         "question_answering": questions.askable,
         "abbreviation_expansion": _abbreviations_to_ask,
@@ -89,14 +108,16 @@ def _instruction(task: str, report: Report, generation_id: str, seed: int) -> st
     draw = generator(seed, report.report_id, task)
     # A weighted order without replacement (Efraimidis & Spirakis, Inf Process Lett 2006;97:181).
     order = sorted(((draw.random() ** (1 / weight), number) for number, (weight, _) in enumerate(candidates)), reverse=True)
-    turn = int(generation_id.rpartition("/")[2])
     wordings = candidates[order[turn % len(order)][1]][1]
     return wordings[(draw.randrange(len(wordings)) + turn) % len(wordings)]
 
 
 def _answer(task: str, instruction: str, report: Report) -> str:
+    if task not in (*TASKS, FOLLOW_UP):
+        raise UserError(beyond_rules(task))
     answers = {
         "question_answering": questions.answer,
+        FOLLOW_UP: questions.answer,
         "abbreviation_expansion": _expand,
         "paraphrasing": _paraphrase,
         "summarisation": _summarise,

@@ -1,43 +1,90 @@
-"""Send one row's request until it has an outcome: paced, retried, journaled, and given up where nothing gets through."""
+"""Send one row's request until it has an outcome: paced, within budget, retried, journaled, and given up where nothing gets through."""
 
 import asyncio
 import random
 import time
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from radgpt.config import Teacher
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
+from radgpt.instructions.prompts import digest
 from radgpt.teacher.ask import Reply, Request
-from radgpt.teacher.client import Failure, Wait, characters, read_completion, read_error
+from radgpt.teacher.budget import Budget, BudgetSpentError, Reservation
+from radgpt.teacher.completions import Completion, Failure, Wait, no_server, read_answer, with_limit
+from radgpt.teacher.estimates import estimate_for
 from radgpt.teacher.journal import Journal
-from radgpt.teacher.pacing import Pacer, TokenEstimate
+from radgpt.teacher.limits import limits_of
+from radgpt.teacher.pacing import Admission, LastMinute, Pacer
+from radgpt.teacher.transports import LostError, Transport
+from radgpt.teacher.window import Window
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+SECOND_CHANCES = {"empty": 2, "invalid": 2, "length": 1}
+"""How often a completion of such an outcome is asked for again; `length` with twice the room."""
 
-EMPTY_RETRIES = 2
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
 """Seconds; the bound doubles with each failure, the wait is drawn evenly below it (Brooker, «Exponential backoff and jitter», 2015)."""
 
 
+@dataclass(slots=True)
+class Row:
+    """One row on its way to an outcome."""
+
+    key: str
+    body: dict[str, Any]
+    request: Request
+    size: float
+    """Tokens of its prompt by our own count."""
+    max_tokens: int
+    """Longest reply that is asked for; doubled once where it was too short."""
+    attempts: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+    """What all its attempts together took."""
+    latency: float = 0.0
+    """Seconds of the last one."""
+    started: str = ""
+    """When the last one was sent, as ISO 8601 in UTC."""
+
+
 class Sender:
     """Sends requests of one teacher from one event loop."""
 
-    def __init__(self, client: "AsyncOpenAI", teacher: Teacher, endpoint: Endpoint, journal: Journal, seed: int, patience: float) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        teacher: Teacher,
+        endpoint: Endpoint,
+        journal: Journal,
+        budget: Budget,
+        seed: int,
+        patience: float,
+    ) -> None:
         self.pacer = Pacer(teacher.max_requests_per_minute, teacher.max_tokens_per_minute, random.Random(seed))
-        self._client = client
+        self.window = Window(teacher.max_in_flight)
+        self.lately = LastMinute()
+        self.accepted = 0
+        """Requests that were let in and answered."""
+        self.under_way: set[asyncio.Task[Any]] = set()
+        """The tasks whose request is sent and not answered yet."""
+        self.closed: BaseException | None = None
+        """Why nothing more is sent, once that is so."""
+        self._transport = transport
         self._teacher = teacher
         self._endpoint = endpoint
         self._journal = journal
+        self._budget = budget
         self._jitter = random.Random(seed + 1)
-        self._estimate = TokenEstimate()
-        self._slots = asyncio.Semaphore(teacher.max_in_flight)
+        self._estimate = estimate_for(teacher)
+        self._turn = asyncio.Lock()  # wakes its waiters in order
         self._patience = patience
         self._rows = 0
-        self._accepted = 0
+        self._proven = False  # somebody was answered as was asked for, so that what fails otherwise is its row's trouble
         self._accepted_at = time.monotonic()
 
     async def answer(self, key: str, body: dict[str, Any], request: Request) -> Reply:
@@ -45,62 +92,176 @@ class Sender:
 
         Raises:
             UserError: the endpoint refuses what any request would send, or lets nothing through.
+            BudgetSpentError: a cap of the budget would be passed.
         """
         if not self._rows:
             self._accepted_at = time.monotonic()  # the clock stands still while nobody asks
         self._rows += 1
+        row = Row(key, body, request, self._estimate.size(request.messages), self._teacher.max_tokens)
+        chances = dict(SECOND_CHANCES)
         try:
-            failures = empties = 0
             while True:
-                async with self._slots:
-                    result = await self._attempt(body, request)
-                if isinstance(result, Reply):
-                    if result.outcome == "empty" and empties < EMPTY_RETRIES:
-                        empties += 1
+                result = await self._attempt(row)
+                if isinstance(result, Completion):
+                    if chances.get(result.outcome) and self._may_try_again(row, result):
+                        chances[result.outcome] -= 1
                         continue
-                    result = replace(result, attestation_sha256=self._endpoint.attestation_sha256)
-                    self._journal.put(key, {"generation_id": request.generation_id, "kind": request.kind, **asdict(result)})
-                    return result
+                    return self._settled(row, result)
                 self._refuse_to_wait_longer(result)
+                if self.closed:
+                    raise self.closed
                 if isinstance(result, Failure):
-                    failures += 1
-                    if failures >= self._teacher.max_attempts:
-                        # Replies of an earlier run prove the address right, so this row alone is odd; they don't prove that a server runs.
-                        if result.advice and not self._accepted and (result.unsent or not len(self._journal)):
-                            raise UserError(result.advice)
-                        if not result.unsent:
-                            return Reply(
-                                f"failed: {result.reason}", "", self._teacher.model, attestation_sha256=self._endpoint.attestation_sha256
-                            )
-                    bound = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10))
+                    row.failures += 1
+                    if row.failures >= self._teacher.max_attempts and not result.unsent:
+                        self._refuse_what_never_worked(result)
+                        return self._reply(row, f"failed: {result.reason}", "", self._teacher.model)
+                    if row.failures >= self._teacher.max_attempts and not self.accepted:
+                        raise UserError(no_server(self._endpoint))
+                    bound = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(row.failures - 1, 10))
                     await asyncio.sleep(self._jitter.uniform(0, bound))
         finally:
             self._rows -= 1
 
-    async def _attempt(self, body: dict[str, Any], request: Request) -> Reply | Wait | Failure:
-        """Send once, in turn, and tell the pacer how it went."""
-        size = characters(request)
-        estimate = self._estimate.tokens(size)
-        admitted_at = await self.pacer.admit(estimate + self._teacher.max_tokens)
-        result: Reply | Wait | Failure
+    async def _attempt(self, row: Row) -> Completion | Wait | Failure:
+        """Send once, in turn, and tell pacer, window and budget how it went."""
+        estimate = self._estimate.tokens(row.size)
+        admission, reserved = await self._admit(estimate, row.max_tokens)
+        task = asyncio.current_task()
+        assert task is not None
+        self.under_way.add(task)
+        settled = False
+        result: Completion | Wait | Failure
         try:
-            # The client's own timeout is for silence; a server that trickles must end too.
-            async with asyncio.timeout(self._teacher.timeout):
-                completion = await self._client.chat.completions.create(**body)
-            result = read_completion(completion, self._teacher, self._endpoint)
-        except Exception as error:
-            result = read_error(error, self._teacher, self._endpoint)
-        if isinstance(result, Wait):
-            self.pacer.limited(admitted_at, result.seconds)
-        elif isinstance(result, Reply):
-            self._accepted += 1
-            self._accepted_at = time.monotonic()
-            self.pacer.accepted()
-            if result.prompt_tokens:
-                # Only the prompt's part: endpoints charge the longest reply that was allowed, not the one that came.
-                self.pacer.correct(result.prompt_tokens - estimate)
-                self._estimate.learn(size, result.prompt_tokens)
+            row.started = datetime.now(UTC).isoformat(timespec="milliseconds")
+            begun = time.monotonic()
+            try:
+                async with asyncio.timeout(self._teacher.timeout):
+                    answer = await self._transport.send(row.body)
+            except TimeoutError:
+                result = Failure("timeout")
+            except LostError as error:
+                result = Failure(error.reason, unsent=error.unsent)
+            else:
+                self.pacer.heed(*limits_of(answer.headers))
+                result = read_answer(answer, self._teacher, self._endpoint, proven=self._proven)
+            row.latency = time.monotonic() - begun
+            if isinstance(result, Completion):
+                self._take_in(row, result, admission, estimate)
+                known = result.prompt_tokens > 0  # some servers tell no usage
+                taken = (result.prompt_tokens, result.completion_tokens) if known else (round(estimate), len(result.text) // 4)
+                row.usd += self._budget.settle(reserved, *taken)
+                settled = True
+            elif isinstance(result, Wait):
+                self.pacer.limited(admission, result.seconds)
+            else:
+                row.attempts += not result.unsent
+                self.window.overloaded()
+                if result.reason == "timeout":
+                    # Nobody says what the endpoint charges for what it went on to write, so a cap that is meant counts all of it.
+                    self._budget.settle(reserved, round(estimate), row.max_tokens)
+                    settled = True
+        finally:
+            if not settled:
+                self._budget.release(reserved)
+            self.under_way.discard(task)
+            self.window.leave()
         return result
+
+    async def _admit(self, prompt_tokens: float, max_tokens: int) -> tuple[Admission, Reservation]:
+        """Wait for a turn, for room, for the pace and for the budget, in this order."""
+        async with self._turn:
+            await self.window.enter()
+            try:
+                while (wait := self.pacer.wait()) > 0:
+                    await asyncio.sleep(wait)
+                reserved = await self._reserve(prompt_tokens, max_tokens)
+                if self.closed:
+                    self._budget.release(reserved)
+                    raise self.closed
+            except BaseException:
+                self.window.leave()
+                raise
+            return self.pacer.take(prompt_tokens + max_tokens), reserved
+
+    async def _reserve(self, prompt_tokens: float, max_tokens: int) -> Reservation:
+        """Set aside what a request may take, once those under way left enough of it: most take less than was set aside for them."""
+        while True:
+            try:
+                return self._budget.reserve(prompt_tokens, max_tokens)
+            except BudgetSpentError as spent:
+                if not self.under_way:
+                    self.closed = self.closed or spent
+                    raise
+                await self.window.departure()
+
+    def _take_in(self, row: Row, completion: Completion, admission: Admission, estimate: float) -> None:
+        """Count what an answered request took."""
+        self.accepted += 1
+        self._proven = self._proven or completion.outcome != "invalid"
+        self._accepted_at = time.monotonic()
+        row.attempts += 1
+        row.prompt_tokens += completion.prompt_tokens
+        row.completion_tokens += completion.completion_tokens
+        self.pacer.accepted()
+        self.lately.add(admission.tokens)
+        self.window.answered(row.latency, self.pacer.rate(admission.tokens))
+        if completion.prompt_tokens:
+            # Only the prompt's part: endpoints charge the longest reply that was allowed, not the one that came.
+            self.pacer.correct(completion.prompt_tokens - estimate)
+            self._estimate.learn(row.size, completion.prompt_tokens)
+
+    def _may_try_again(self, row: Row, completion: Completion) -> bool:
+        """Whether to ask once more; makes room for a longer reply where it was cut, unless the limits don't allow one."""
+        if completion.outcome != "length":
+            return True
+        doubled = 2 * row.max_tokens
+        if completion.finish_reason is None or self._estimate.tokens(row.size) + doubled > self._teacher.max_tokens_per_minute:
+            return False  # the prompt itself was too long, or the reply would be
+        row.max_tokens = doubled
+        row.body = with_limit(row.body, self._teacher, doubled)
+        return True
+
+    def _settled(self, row: Row, completion: Completion) -> Reply:
+        """The reply of a row that got an answer, kept."""
+        outcome = completion.outcome
+        if outcome == "invalid" and not self._proven:  # more likely the address is wrong than each of its rows
+            return self._reply(row, "failed: no usable completion", "", self._teacher.model)
+        named = outcome if outcome == "ok" else f"dropped: {outcome}"
+        reply = self._reply(row, named, completion.text, completion.model or self._teacher.model, completion)
+        self._journal.put(
+            row.key,
+            {
+                "generation_id": row.request.generation_id,
+                "kind": row.request.kind,
+                "task": row.request.task,
+                "prompt_sha256": digest(row.request.messages),
+                "prompt_version": row.request.prompt_version,
+                "started": row.started,
+                "finish_reason": completion.finish_reason,
+                **asdict(reply),
+            },
+        )
+        return reply
+
+    def _reply(self, row: Row, outcome: str, text: str, model: str, completion: Completion | None = None) -> Reply:
+        return Reply(
+            outcome,
+            text,
+            model,
+            prompt_tokens=row.prompt_tokens,
+            completion_tokens=row.completion_tokens,
+            usd=row.usd,
+            request_id=completion.request_id if completion else None,
+            system_fingerprint=completion.system_fingerprint if completion else None,
+            attempts=row.attempts,
+            latency=round(row.latency, 4),
+            attestation_sha256=self._endpoint.attestation_sha256,
+        )
+
+    def _refuse_what_never_worked(self, failure: Failure) -> None:
+        """Stop the run where no request ever was answered well: replies of an earlier run prove the address right, and a row odd."""
+        if failure.advice and not self.accepted and not len(self._journal):
+            raise UserError(failure.advice)
 
     def _refuse_to_wait_longer(self, result: Wait | Failure) -> None:
         """Stop the run if nothing was accepted for too long."""

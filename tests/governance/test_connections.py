@@ -10,53 +10,63 @@ from typing import Any
 
 import pytest
 from fake_openai import serve
-from wire import ATTESTED, PUBLIC, REQUEST, attest, local, replies, wired
+from wire import ATTESTED, PUBLIC, REQUEST, attest, by_sdk, local, replies, wired
 
-from radgpt.config import Governance
+from radgpt.config import Governance, Teacher
 from radgpt.errors import UserError
 from radgpt.governance.connections import AttestedHostLoop, ForbiddenAddressError, loop_for, refuse_request
 from radgpt.governance.endpoints import Endpoint, endpoint_of
 from radgpt.teacher.ask import open_teacher
-from radgpt.teacher.client import connect
+from radgpt.teacher.transports.sdk import connect
 
 TODAY = date.today().isoformat()
 OTHER = "93.184.216.99"
 PRIVATE = Endpoint("http://127.0.0.1:8000/v1", private_only=True)
 
 
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
 @pytest.mark.parametrize("later", [[PUBLIC], [PUBLIC, OTHER]])
 def test_a_private_name_that_turns_public_gets_no_byte(
-    later: list[str], tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
+    later: list[str], teacher_at: Callable[[str], Teacher], tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with wired(monkeypatch, pem, ["10.0.0.4"], later) as wire:
         with pytest.raises(UserError, match="third parties"):
-            replies(local("http://gpu-box:8000/v1"), tmp_path, None)
+            replies(teacher_at("http://gpu-box:8000/v1"), tmp_path, None)
         assert wire.silent
 
 
-def test_an_attested_name_is_resolved_once_and_reached_where_it_was(tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
+def test_an_attested_name_is_resolved_once_and_reached_where_it_was(
+    teacher_at: Callable[[str], Teacher], tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever the name leads to later, connections go to the address that was checked."""
     with wired(monkeypatch, pem, [PUBLIC], [OTHER]) as wire:
-        (reply,) = replies(local(f"https://{ATTESTED}/v1"), tmp_path, attest(tmp_path, TODAY))
+        (reply,) = replies(teacher_at(f"https://{ATTESTED}/v1"), tmp_path, attest(tmp_path, TODAY))
     assert reply.outcome == "ok" and set(wire.connected) == {PUBLIC}
 
 
-def test_an_attested_host_that_another_one_answers_for_gets_no_request(tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
+def test_an_attested_host_that_another_one_answers_for_gets_no_request(
+    teacher_at: Callable[[str], Teacher], tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its certificate is for other names: TLS ends before the first byte of a request."""
     host = "stranger.example.org"
     with wired(monkeypatch, pem, [PUBLIC]) as wire:
-        teacher = local(f"https://{host}/v1")
+        teacher = teacher_at(f"https://{host}/v1")
         teacher.max_attempts = 1
         with pytest.raises(UserError):
             replies(teacher, tmp_path, attest(tmp_path, TODAY, host=host))
     assert wire.accepted and not wire.received
 
 
-def test_a_redirect_of_an_attested_host_is_not_followed(tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
+def test_a_redirect_of_an_attested_host_is_not_followed(
+    teacher_at: Callable[[str], Teacher], tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with wired(monkeypatch, pem, [PUBLIC]) as wire:
         wire.location = "https://api.openai.com/v1/chat/completions"
         with pytest.raises(UserError, match="redirects, which is not followed"):
-            replies(local(f"https://{ATTESTED}/v1"), tmp_path, attest(tmp_path, TODAY))
+            replies(teacher_at(f"https://{ATTESTED}/v1"), tmp_path, attest(tmp_path, TODAY))
     assert wire.accepted == 1 and wire.received.count(b"POST ") == 1
 
 
@@ -119,12 +129,14 @@ def test_other_data_may_use_what_they_like(tmp_path: Path) -> None:
     assert not endpoint.credentialed and loop_for(endpoint) is asyncio.new_event_loop
 
 
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
 def test_a_client_told_to_log_everything_logs_no_prompt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    teacher_at: Callable[[str], Teacher], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """OPENAI_LOG=debug sets this level while the client is imported, and request bodies are in its lines."""
-    monkeypatch.setattr(logging.getLogger("openai"), "level", logging.DEBUG)
+    for name in ("openai", "aiohttp", "httpx2"):
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.DEBUG)
     caplog.set_level(logging.DEBUG)
-    with serve() as server, open_teacher(local(server.base_url), Governance.credentialed, 0, tmp_path / "j") as asking:
+    with serve() as server, open_teacher(teacher_at(server.base_url), Governance.credentialed, 0, tmp_path / "j") as asking:
         assert [reply.outcome for reply in asking([REQUEST])] == ["ok"]
     assert "'content': 'row'" not in caplog.text and '"content"' not in caplog.text

@@ -3,17 +3,18 @@
 import hashlib
 import json
 import socket
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_openai import serve
-from wire import ATTESTED, PUBLIC, REQUEST, attest, local, replies, resolve_to, wired
+from wire import ATTESTED, BEDROCK, PUBLIC, REQUEST, VERTEX, attest, by_sdk, local, replies, resolve_to, wired
 
 from radgpt.config import Governance, Provider, Teacher
 from radgpt.errors import UserError
-from radgpt.governance.endpoints import OPENAI_URL, endpoint_of, gate, is_private
+from radgpt.governance.endpoints import OPENAI_URL, endpoint_of, gate, is_private, url_of
 from radgpt.teacher.ask import open_teacher
 
 TODAY = date.today().isoformat()
@@ -56,6 +57,12 @@ def test_a_name_with_any_public_address_is_refused(addresses: list[str], monkeyp
         Teacher(provider=Provider.openai, model="m", api_key_env="TEST_KEY"),
         Teacher(provider=Provider.azure, model="m", base_url="https://mine.openai.azure.com", api_version="v", api_key_env="TEST_KEY"),
         Teacher(provider=Provider.azure, model="m", base_url="https://llm.hospital.example", api_version="v"),
+        Teacher(provider=Provider.bedrock, model="m", region="cn-north-1"),
+        Teacher(provider=Provider.bedrock, model="m", region="us-east-1", base_url="https://bedrock-mantle.us-east-1.api.aws/v1"),
+        Teacher(provider=Provider.bedrock, model="m", region="us-east-1", base_url="https://llm.hospital.example/v1"),
+        Teacher(provider=Provider.vertex, model="m", region="global", project="p"),
+        Teacher(provider=Provider.vertex, model="m", base_url="https://llm.hospital.example/v1"),
+        Teacher(provider=Provider.local, model="m", base_url="https://bedrock-mantle.us-east-1.api.aws/v1"),
         Teacher(provider=Provider.local, model="m", base_url="https://mine.openai.azure.com./openai/v1"),
         Teacher(provider=Provider.local, model="m", base_url="https://API.OpenAI.com/v1"),
     ],
@@ -65,6 +72,29 @@ def test_third_parties_are_refused_even_behind_a_private_link(teacher: Teacher, 
     with pytest.raises(UserError, match="third parties"):
         endpoint_of(teacher, Governance.credentialed)
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({"provider": Provider.openai, "api_key_env": "TEST_KEY"}, "https://api.openai.com/v1"),
+        ({"provider": Provider.bedrock, "region": "us-east-1"}, "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"),
+        ({"provider": Provider.bedrock, "region": "cn-north-1"}, "https://bedrock-runtime.cn-north-1.amazonaws.com.cn/openai/v1"),
+        (
+            {"provider": Provider.vertex, "region": "europe-west4", "project": "p-1"},
+            "https://europe-west4-aiplatform.googleapis.com/v1/projects/p-1/locations/europe-west4/endpoints/openapi",
+        ),
+        (
+            {"provider": Provider.vertex, "region": "global", "project": "p-1"},
+            "https://aiplatform.googleapis.com/v1/projects/p-1/locations/global/endpoints/openapi",
+        ),
+        ({"provider": Provider.vertex, "base_url": "https://llm.example.org/v1"}, "https://llm.example.org/v1"),
+    ],
+)
+def test_the_address_is_known_before_anything_is_sent(settings: dict[str, Any], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_BEDROCK_BASE_URL", "OPENAI_BASE_URL", "AWS_REGION", "GOOGLE_CLOUD_LOCATION"):
+        monkeypatch.setenv(name, "https://elsewhere.example.org")
+    assert url_of(Teacher(model="m", **settings)) == url
 
 
 def test_a_name_that_cannot_be_resolved_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,24 +132,28 @@ def test_a_refused_host_gets_no_connection(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("later", [["93.184.216.34"], ["93.184.216.34", "93.184.216.35"]])
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
 def test_a_name_that_turns_public_after_the_check_gets_no_connection(
-    later: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    later: list[str], teacher_at: Callable[[str], Teacher], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected: list[Any] = []
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: connected.append(address))
     resolve_to(monkeypatch, ["10.0.0.4"], later)
     with (
         pytest.raises(UserError, match="third parties"),
-        open_teacher(local("http://gpu-box:8000/v1"), Governance.credentialed, 0, tmp_path / "j") as asking,
+        open_teacher(teacher_at("http://gpu-box:8000/v1"), Governance.credentialed, 0, tmp_path / "j") as asking,
     ):
         list(asking([REQUEST]))
     assert connected == []
 
 
-def test_proxies_and_addresses_in_the_environment_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
+def test_proxies_and_addresses_in_the_environment_are_not_followed(
+    teacher_at: Callable[[str], Teacher], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/")
-    with serve() as server, open_teacher(local(server.base_url), Governance.credentialed, 0, tmp_path / "j") as asking:
+    with serve() as server, open_teacher(teacher_at(server.base_url), Governance.credentialed, 0, tmp_path / "j") as asking:
         assert [reply.outcome for reply in asking([REQUEST])] == ["ok"]
 
 
@@ -127,18 +161,21 @@ def days_ago(days: int) -> str:
     return (date.today() - timedelta(days=days)).isoformat()
 
 
-def test_an_attested_host_gets_the_request_and_the_row_says_under_what(tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("teacher_at", [local, by_sdk])
+def test_an_attested_host_gets_the_request_and_the_row_says_under_what(
+    teacher_at: Callable[[str], Teacher], tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The positive control: the same wire that stays silent in the tests below."""
     attestation = attest(tmp_path, TODAY)
     digest = hashlib.sha256(Path(attestation).read_bytes()).hexdigest()
     with wired(monkeypatch, pem, [PUBLIC]) as wire:
-        (reply,) = replies(local(f"https://{ATTESTED}/v1"), tmp_path, attestation)
+        (reply,) = replies(teacher_at(f"https://{ATTESTED}/v1"), tmp_path, attestation)
     assert (reply.outcome, reply.text, reply.attestation_sha256) == ("ok", "Clear lungs.", digest)
     assert wire.connected == [PUBLIC] and wire.accepted == 1
     assert b"POST /v1/chat/completions" in wire.received and b'"content":"row"' in wire.received
     assert json.loads((tmp_path / "j").read_text())["attestation_sha256"] == digest
     with wired(monkeypatch, pem, [PUBLIC]) as wire:
-        assert replies(local(f"https://{ATTESTED}/v1"), tmp_path, attestation) == [reply]
+        assert replies(teacher_at(f"https://{ATTESTED}/v1"), tmp_path, attestation) == [reply]
     assert wire.silent, "the journal has it"
 
 
@@ -195,6 +232,8 @@ def test_a_refused_host_gets_no_byte(
             Teacher(provider=Provider.azure, model="m", base_url="https://mine.openai.azure.com", api_version="v", api_key_env="TEST_KEY"),
             "mine.openai.azure.com",
         ),
+        (Teacher(provider=Provider.bedrock, model="m", region="us-east-1", api_key_env="TEST_KEY"), BEDROCK),
+        (Teacher(provider=Provider.vertex, model="m", region="europe-west4", project="p", api_key_env="TEST_KEY"), VERTEX),
     ],
 )
 def test_a_third_party_needs_an_attestation_of_its_own(

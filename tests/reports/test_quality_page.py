@@ -8,9 +8,8 @@ import pytest
 
 from radgpt.config import Governance
 from radgpt.records import SECTIONS, Report, Section
-from radgpt.reports.lengths import spread
 from radgpt.reports.quality import Quality
-from radgpt.reports.quality_page import FLAGS, bin_width, binned, chart_of, render, y_axis
+from radgpt.reports.quality_page import FLAGS, chart_of, render
 
 FACTS = {"Source": "mimic_cxr", "Dataset digest": "9f2c1b", "Versions": "radgpt 0.1.0"}
 HOSTILE = "</th><script>alert('x')</script><img onerror=alert(1)>"
@@ -157,18 +156,6 @@ def test_page_of_nothing_and_of_one_report() -> None:
     assert Elements(told).open == []
 
 
-@pytest.mark.parametrize(("p99", "width"), [(0, 1), (23, 1), (24, 2), (48, 5), (140, 10), (479, 20), (480, 50), (900_000, 37_501)])
-def test_bins_have_round_bounds(p99: int, width: int) -> None:
-    assert bin_width(p99) == width
-    assert p99 // width < 24
-
-
-def test_the_last_bin_holds_what_is_beyond_the_99th_percentile() -> None:
-    lengths = Counter({0: 10, 9: 20, 10: 30, 25: 139, 400: 1})
-    assert binned(lengths, 10, spread(lengths)) == [30, 30, 139, 1]
-    assert binned(Counter({0: 1, 25: 1}), 10, spread(Counter({0: 1, 25: 1}))) == [1, 0, 1]
-
-
 def test_bars_stand_within_the_plot_and_tell_their_bounds() -> None:
     found = Quality(words=Counter({("findings", 10): 60, ("findings", 25): 139, ("findings", 400): 1}))
     chart = chart_of(found, "findings", "words")
@@ -181,10 +168,3 @@ def test_bars_stand_within_the_plot_and_tell_their_bounds() -> None:
     assert chart.y_labels[0] == (200, "0") and chart.y_labels[-1] == (26, "150")
     assert all(bar.x >= 60 and bar.x + bar.width <= 432 and 26 <= bar.y <= 200 for bar in chart.bars)
     assert chart_of(found, "impression", "words") is None
-
-
-@pytest.mark.parametrize(
-    ("highest", "axis"), [(1, (1, 1)), (5, (5, 1)), (6, (6, 2)), (49_000, (50_000, 10_000)), (51_000, (60_000, 20_000))]
-)
-def test_heights_of_the_axis_are_round(highest: int, axis: tuple[int, int]) -> None:
-    assert y_axis(highest) == axis

@@ -82,7 +82,7 @@ def whole_line(folder: Path, reports: Path, dataset: Dataset | None = None) -> d
     generate_answers.run(runs["raw_answers"], instructions, reports, ANSWER_PROMPT, Teacher(), DATA, DataUse(), 0)
     runs["dataset"] = a_run(folder / "4", postprocess_answers)
     answers = runs["raw_answers"].path("raw_answers")
-    postprocess_answers.run(runs["dataset"], answers, instructions, reports, CHAT_PROMPT, dataset or Dataset(), 0)
+    postprocess_answers.run(runs["dataset"], answers, instructions, reports, CHAT_PROMPT, dataset or Dataset(), DATA, 0)
     return runs
 
 
@@ -183,7 +183,7 @@ def test_dropped_rows_keep_id_and_reason_and_no_text(tmp_path: Path, monkeypatch
     script = {
         "r0/0": Reply("ok", "1. Is there a pleural effusion?", "m"),
         "r0/1": Reply("ok", "Is there any pleural effusion?", "m"),
-        "r1/0": Reply("length", "", "m"),
+        "r1/0": Reply("dropped: length", "", "m", usd=0.25),
         "r1/1": Reply("failed: timed out", "", "m"),
         "r2/0": Reply("ok", "Sorry.", "m"),
         "r2/1": Reply("ok", "What does the impression say about the heart?", "m"),
@@ -192,7 +192,7 @@ def test_dropped_rows_keep_id_and_reason_and_no_text(tmp_path: Path, monkeypatch
     reports = write_reports(tmp_path / "reports.jsonl", count=3)
     raw = write_instructions(tmp_path / "1", reports)
     assert raw.summary["ok"] == 4
-    assert raw.summary["failed"] == 1
+    assert (raw.summary["failed"], raw.summary["dropped_length"], raw.summary["usd"]) == (1, 1, 0.25)
     run = a_run(tmp_path / "2", postprocess_instructions)
     only_questions = Instructions(task_weights={"question_answering": 1.0})
     rows = [row if row.outcome != "ok" else Generation(**{**vars(row), "task": "question_answering"}) for row in generations(raw)]
@@ -227,7 +227,7 @@ def generations(run: Run) -> list[Generation]:
 
 def test_answers_of_a_bad_teacher_are_dropped_and_an_empty_dataset_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     teach(monkeypatch, generate_answers, lambda request: Reply("ok", "As an AI language model, I cannot.", "m"))
-    with pytest.raises(UserError, match=r"^no pair is left to train on \(0 kept for other splits, \d+ answers dropped\)"):
+    with pytest.raises(UserError, match=r"^no pair is left to train on \(0 answers kept for other splits, \d+ dropped\)"):
         whole_line(tmp_path, write_reports(tmp_path / "reports.jsonl"))
     dropped = list(read_records(tmp_path / "4" / "dropped_answers.jsonl", Dropped))
     assert {row.reason for row in dropped} == {"teacher_speak"}

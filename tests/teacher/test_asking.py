@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -10,6 +11,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
 from itertools import count, islice, repeat
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,9 @@ from fake_openai import MODEL, FakeOpenAI, serve
 
 from radgpt.config import Governance, Provider, Teacher
 from radgpt.errors import UserError
+from radgpt.instructions.prompts import digest
 from radgpt.records import Report
-from radgpt.teacher import sending
+from radgpt.teacher import sending, session
 from radgpt.teacher.ask import Reply, Request, open_teacher
 from radgpt.teacher.journal import Journal
 
@@ -56,7 +60,10 @@ def test_replies_come_in_order_and_a_rerun_sends_nothing(tmp_path: Path) -> None
         sent = server.asked.total()
         again = ask(teacher_at(server), tmp_path / "journal.jsonl", 200)
     assert [reply.text for reply in first] == [f"reply to row {number}" for number in range(200)]
-    assert first[0] == Reply("ok", "reply to row 0", MODEL, prompt_tokens=len("Ask.row 0") // 4, completion_tokens=5)
+    assert replace(first[0], latency=0.0, request_id=None) == Reply(
+        "ok", "reply to row 0", MODEL, prompt_tokens=len("Ask.row 0") // 4, completion_tokens=5
+    )
+    assert first[0].latency > 0.002 and str(first[0].request_id).startswith("req_")
     assert again == first
     assert server.asked.total() == sent == 200
 
@@ -66,7 +73,7 @@ def test_every_fault_ends_in_a_named_outcome_and_order_holds(tmp_path: Path) -> 
         "row 1": ["429", "429-ms", "429-after"],
         "row 2": ["500", "503", "408", "409"],
         "row 3": ["drop", "torn"],
-        "row 4": ["length"],
+        "row 4": ["length", "length"],
         "row 5": ["empty", "empty"],
         "row 6": repeat("empty"),
         "row 7": ["refusal"],
@@ -79,22 +86,33 @@ def test_every_fault_ends_in_a_named_outcome_and_order_holds(tmp_path: Path) -> 
         "row 14": repeat("hang"),
         "row 15": ["html", "bad_json", "no_choices"],
         "row 16": repeat("html"),
+        "row 17": ["two_choices"],
+        "row 18": repeat("tool_call"),
+        "row 19": repeat("422"),
+        "row 20": ["trickle"],
+        "row 21": ["length"],
     }
     with serve(faults) as server:
         journal = tmp_path / "journal.jsonl"
-        replies = ask(teacher_at(server, timeout=0.3, max_attempts=6), journal, 18)
+        replies = ask(teacher_at(server, timeout=0.3, max_attempts=6), journal, 23)
         assert [reply.outcome for reply in replies] == [
-            *["ok"] * 4, "length", "ok", "empty", "refusal", "content_filter", "content_filter", "length",
-            "failed: HTTP 500", "failed: connection lost", "ok", "failed: timeout", "ok", "failed: no chat completion", "ok",
+            *["ok"] * 4, "dropped: length", "ok", "dropped: empty", "dropped: refusal", "dropped: content_filter",
+            "dropped: content_filter", "dropped: length", "failed: HTTP 500", "failed: connection lost", "ok", "failed: timeout",
+            "ok", "failed: no chat completion", "ok", "dropped: invalid", "dropped: invalid", "ok", "ok", "ok",
         ]  # fmt: skip
         assert all(bool(reply.text) == (reply.outcome == "ok") for reply in replies)
         assert server.asked["row 1"] == 4  # three refusals, none of them an attempt
-        assert server.asked["row 6"] == 3
+        assert server.asked["row 6"] == server.asked["row 18"] == 3
+        assert (
+            server.asked["row 4"] == 2 and server.asked["row 10"] == 1
+        )  # a reply that was cut is asked for again, a prompt too long isn't
         assert server.asked["row 11"] == server.asked["row 12"] == server.asked["row 14"] == 6
 
         before = server.asked.copy()
-        again = ask(teacher_at(server, timeout=0.3, max_attempts=2), journal, 18)
-        assert again == replies
+        again = ask(teacher_at(server, timeout=0.3, max_attempts=2), journal, 23)
+        kept = [number for number, reply in enumerate(replies) if not reply.outcome.startswith("failed")]
+        assert [again[number] for number in kept] == [replies[number] for number in kept]
+        assert [reply.outcome for reply in again] == [reply.outcome for reply in replies]
         tried_again = server.asked - before
     assert sorted(tried_again) == ["row 11", "row 12", "row 14", "row 16"]  # only what failed
 
@@ -125,7 +143,8 @@ def test_what_no_retry_can_mend_stops_the_run_in_one_line(
     assert server.asked.total() < 100
 
 
-def test_a_fatal_error_stops_at_once_though_earlier_rows_are_still_waiting(tmp_path: Path) -> None:
+def test_a_fatal_error_stops_at_once_though_earlier_rows_are_still_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "GRACE", 0.2)
     with serve({"row 0": ["hang"], "row 5": ["401"]}) as server:
         begun = time.monotonic()
         with pytest.raises(UserError, match="HTTP 401"):
@@ -242,11 +261,68 @@ def test_limits_are_kept(tmp_path: Path) -> None:
     assert max(sum(begin <= moment < begin + 1 for moment in server.times) for begin in server.times) <= 14
 
 
-def test_a_limit_that_was_told_too_high_costs_no_row(tmp_path: Path) -> None:
-    with serve(requests_per_minute=1200) as server:
+@pytest.mark.parametrize("azure", [False, True])
+def test_a_limit_that_was_told_too_high_costs_no_row(azure: bool, tmp_path: Path) -> None:
+    with serve(requests_per_minute=1200, azure=azure) as server:
         replies = ask(teacher_at(server, max_requests_per_minute=6000, max_in_flight=16), tmp_path / "j", 60)
     assert {reply.outcome for reply in replies} == {"ok"}
-    assert server.refused > 0
+    assert 0 < server.refused < 30
+
+
+def test_limits_in_headers_are_kept_before_any_is_passed(tmp_path: Path) -> None:
+    with serve(requests_per_minute=1200, tell_limits=True, latency=0.02) as server:
+        replies = ask(teacher_at(server, max_requests_per_minute=2400, max_in_flight=16), tmp_path / "j", 60)
+    assert {reply.outcome for reply in replies} == {"ok"}
+    assert server.refused == 0 and server.times[-1] - server.times[0] > 2
+
+
+def test_a_cut_reply_is_asked_for_with_twice_the_room_and_all_of_it_is_counted(tmp_path: Path) -> None:
+    with serve({"row 0": ["length"], "row 1": ["length"]}) as server:
+        (reply,) = ask(teacher_at(server, max_tokens=40), tmp_path / "j", 1)
+        assert [body["max_tokens"] for body in server.bodies] == [40, 80]
+        assert (reply.outcome, reply.attempts, reply.completion_tokens) == ("ok", 2, 10)
+        assert ask(teacher_at(server, max_tokens=40), tmp_path / "j", 1) == [reply]  # found under the body that was first sent
+        narrow = teacher_at(server, max_tokens=40, max_tokens_per_minute=60)  # twice the room is more than a minute allows
+        with open_teacher(narrow, Governance.synthetic, 0, tmp_path / "other") as asking:
+            assert [reply.outcome for reply in asking([row(1)])] == ["dropped: length"]
+        assert server.asked["row 1"] == 1
+
+
+def test_the_journal_says_what_was_asked_and_what_came(tmp_path: Path) -> None:
+    with serve({"row 1": ["500", "filtered"]}) as server:
+        ask(teacher_at(server), tmp_path / "j", 2)
+    first, second = (json.loads(line) for line in (tmp_path / "j").read_text().splitlines())
+    assert (first["generation_id"], first["kind"], first["task"]) == ("s0/0", "instruction", "question_answering")
+    assert (first["outcome"], first["finish_reason"], first["attempts"], first["model"]) == ("ok", "stop", 1, MODEL)
+    assert first["prompt_sha256"] == digest(row(0).messages) and first["request_id"].startswith("req_")
+    assert abs(datetime.fromisoformat(first["started"]).timestamp() - time.time()) < 60
+    assert (second["outcome"], second["finish_reason"], second["attempts"], second["text"]) == (
+        "dropped: content_filter", "content_filter", 2, "",
+    )  # fmt: skip
+
+
+def test_replies_of_another_shape_drop_no_row_where_none_was_ever_right(tmp_path: Path) -> None:
+    """Most likely the address is wrong: a rerun with the right one must ask all of them."""
+    with serve({"*": repeat("tool_call")}) as server:
+        assert {reply.outcome for reply in ask(teacher_at(server), tmp_path / "j", 3)} == {"failed: no usable completion"}
+    with serve() as server:
+        assert {reply.outcome for reply in ask(teacher_at(server), tmp_path / "j", 3)} == {"ok"}
+
+
+def test_most_faults_at_once_lose_no_row(tmp_path: Path) -> None:
+    rows, draw = 300, random.Random(0)
+    kinds = ["500", "503", "drop", "html", "bad_json", "length", "filtered", "refusal", "azure_filter", "empty", "torn"]
+    faults = {f"row {number}": [draw.choice(kinds) for _ in range(draw.choice([0, 0, 0, 1, 2, 3]))] for number in range(rows)}
+    with serve(faults, requests_per_minute=12_000) as server:
+        replies = ask(teacher_at(server, max_in_flight=32, max_requests_per_minute=12_000), tmp_path / "j", rows)
+    assert len(replies) == rows
+    assert {reply.outcome for reply in replies} <= {
+        "ok", "dropped: length", "dropped: content_filter", "dropped: refusal", "dropped: empty",
+    }  # fmt: skip
+    for number, reply in enumerate(replies):
+        assert reply.text == (f"reply to row {number}" if reply.outcome == "ok" else "")
+        if not faults[f"row {number}"]:
+            assert reply.outcome == "ok"
 
 
 def test_a_second_process_is_kept_out(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 import pytest
 
+from radgpt.clinical.lay_terms import PLAIN_NOUNS, PLAIN_PHRASES
+from radgpt.clinical.lexicon import ABBREVIATIONS, abbreviations_in
+from radgpt.clinical.reading import sentences
 from radgpt.records import TASKS, Report
 from radgpt.teacher import questions, rules
 from radgpt.teacher.ask import Request
-from radgpt.teacher.lexicon import ABBREVIATIONS, PLAIN_NOUNS, PLAIN_PHRASES, abbreviations_in
 from radgpt.teacher.plain_language import explainable, plain_language
-from radgpt.teacher.reading import sentences
 
 SECTIONS = {
     "indication": "Fever and SOB, s/p CABG.",

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from radgpt.clinical.lexicon import DEVICES, Finding, compiled
 from radgpt.records import Report
-from radgpt.teacher.lexicon import DEVICES, Finding, compiled
 
 REMOVED = re.compile(r"_{2,}|X{3,}", re.IGNORECASE)
 """What de-identification leaves: `___` in MIMIC-CXR, `XXXX` in Open-i."""

@@ -1,0 +1,1 @@
+"""Check what an answer claims against what its report says."""

@@ -1,0 +1,651 @@
+"""The words that reports and answers are read by: findings in clinical and plain words, devices, places, degrees, and cues.
+
+A pattern is a small regular expression whose first four letters, or whose first word if that is shorter, are literal: by them it is looked
+up. A space stands for white space or hyphens; `{lung}` for «the lung», «your left lung», «both lungs»; patterns are separated by `;`.
+"""
+
+import re
+
+OWNER = r"(?:(?:the|a|an|his|her|their|your|its|both|either|each|one|this|that) ){0,2}"
+LUNG = (
+    OWNER + r"(?:(?:top|bottom|base|upper|lower|middle)(?: (?:part|half|portion|third))? of (?:the |your )?)?" + r"(?:left |right )?lungs?"
+)
+PART = r"(?:(?:seen|again|in|at|of|within|along|is|are|present|both|mild|mildly|thoracic|the|left|right|lower|mid|upper) ){0,4}"
+
+FINDINGS: dict[str, str] = {
+    "pneumothorax": (
+        "pneumothora(?:x|ces);hydropneumothora(?:x|ces);ptx;"
+        "air (?:\\w+ ){0,7}(?:around|outside|between|next to) {lung};air (?:around|outside|in the space around) {lung};"
+        "air in the (?:pleural space|chest cavity)(?: around {lung})?;collapsed lungs?;collapse of {lung};lung collapse"
+    ),
+    "pleural effusion": (
+        "effusions?;pleural fluid;"
+        "fluid (?:that |which )?(?:\\w+ |\\w+ up ){0,3}(?:around|surrounding|outside|beside|next to) {lung};"
+        "fluid in the (?:pleural|chest) (?:space|cavity);fluid between {lung} and {own}chest wall;"
+        "pleural fluid collections?;water (?:on|around) {lung};liquid around {lung};costophrenic angle effusions?"
+    ),
+    "hemothorax": "hemothora(?:x|ces);haemothora(?:x|ces);blood (?:\\w+ ){0,2}(?:around|outside) {lung}",
+    "pericardial effusion": "pericardial (?:effusions?|fluid);fluid around {own}heart",
+    "consolidation": "consolidations?;consolidative;consolidated;filled in areas?(?: in {lung})?;solid areas? in {lung}",
+    "airspace disease": (
+        "airspace (?:diseases?|opacit(?:y|ies)|process(?:es)?|infiltrates?|consolidations?|densit(?:y|ies)|abno"
+        "rmalit(?:y|ies));"
+        "air space (?:diseases?|opacit(?:y|ies)|process(?:es)?|infiltrates?|consolidations?|densit(?:y|ies)|abn"
+        "ormalit(?:y|ies));alveolar (?:disease|opacit(?:y|ies)|process|infiltrates?|consolidations?|densit(?:y|ies))"
+    ),
+    "infiltrate": "infiltrates?;infiltrations?;infiltrative",
+    "opacity": (
+        "opacit(?:y|ies);opacification;densit(?:y|ies);hazy (?:areas?|spots?|patch(?:es)?);haziness;shadows?;"
+        "cloudy (?:areas?|spots?);cloudiness;whiteness;white (?:areas?|patch(?:es)?);patch(?:es)? in {lung};opaque;"
+        "ground glass"
+    ),
+    "pneumonia": (
+        "pneumonias?;bronchopneumonia;pna;pneumonic;lung infections?;infections?(?! (?:prevention|control));infectious;"
+        "infected;chest infections?;pneumonitis"
+    ),
+    "pulmonary edema": (
+        "edema(?:tous)?;oedema;pulmonary (?:interstitial |alveolar )?o?edema;fluid overload;"
+        "fluid (?:\\w+ |\\w+ up ){0,2}(?:in|inside|within|into) {lung}(?! (?:base|lining));extra fluid in {lung};"
+        "water in {lung}"
+    ),
+    "soft tissue edema": "soft tissue o?edema;soft tissue swelling;subcutaneous o?edema",
+    "vascular congestion": (
+        "congestion;congested;vascular (?:congestion|engorgement|redistribution);engorge(?:d|ment);cephalization;"
+        "swelling of {own}lung's blood vessels;swollen blood vessels;vascular prominence"
+    ),
+    "enlarged heart": ("cardiomegaly;cardiac enlargement;big heart;bigger heart;large heart;enlarged heart;heart enlargement"),
+    "atelectasis": (
+        "atelecta(?:sis|tic|ses);part(?:ly|ially) collapsed (?:areas? of )?(?:the )?(?:lungs?)?(?: tissue)?(?: base)?;"
+        "partial (?:lung )?collapse(?: of {lung})?;collapsed (?:lung )?(?:tissue|areas?|air sacs);"
+        "collapse of (?:\\w+ ){0,2}(?:lung tissue|air sacs|lobe);volume loss;loss of volume;lobar collapse;"
+        "areas? of collapse;collapsed lobe"
+    ),
+    "lung nodule": ("nodules?;nodular(?:ity)?;small (?:round )?spots?;round spots?;spots?(?: (?:on|in) {lung})?;nodule like"),
+    "lung mass": "mass(?:es)?(?! effect);lumps?;tumou?rs?;growths?;mass like",
+    "lesion": "lesions?;abnormal spots?",
+    "granuloma": ("granulomas?;granulomata;granulomatous;small scars? from an? old infection;old infection that left small scars"),
+    "malignancy": "malignan(?:cy|t|cies);cancers?;cancerous;carcinomas?;neoplas(?:m|tic|ia|ms);lymphoma",
+    "metastasis": ("metasta(?:sis|ses|tic);spread of (?:the |a )?(?:cancer|carcinoma|tumou?r|malignancy);cancer (?:\\w+ ){0,3}spread"),
+    "emphysema": "emphysema(?:tous)?;damaged(?:, over stretched)? air sacs;damage to (?:the |your )?air sacs",
+    "subcutaneous emphysema": "subcutaneous (?:emphysema|air|gas);soft tissue (?:emphysema|air|gas);air under (?:the|your) skin",
+    "COPD": ("copd;chronic obstructive(?: pulmonary| lung| airways?)* disease;obstructive (?:lung |pulmonary |airways? )?disease"),
+    "hyperinflation": (
+        "hyper ?(?:inflat|expan|aerat|lucen|distend)\\w+;over ?inflat\\w+;over filled with air;"
+        "over filling of {lung} with air;over expan\\w+;overexpan\\w+;too much air"
+    ),
+    "low lung volume": (
+        "hypo ?(?:inflat|aerat|ventilat|expan)\\w+;low (?:lung |inspiratory )?volumes?;lower (?:lung )?volumes?;"
+        "low inspiratory \\w+;"
+        "shallow (?:inspiration|breath|breathing|inspiratory effort|filling of {lung}(?: with air)?);"
+        "not (?:\\w+ ){0,2}(?:fully|completely) (?:filled(?: with air)?|inflated|expanded);poor inspir\\w+(?: effort)?;"
+        "small lung volumes;underinflat\\w+;diminished lung volumes;decreased lung volumes;reduced lung volumes;"
+        "did not take (?:in )?a (?:full|deep) breath"
+    ),
+    "scarring": "scar(?:ring|s|red)?;cicatri\\w+;fibrotic;scar tissue",
+    "fibrosis": "fibrosis;lung scarring",
+    "interstitial disease": (
+        "interstitial (?:\\w+ )?(?:disease|opacit(?:y|ies)|markings|prominence|thickening|changes?|process|patte"
+        "rn|infiltrates?);interstitium;fine extra lines(?: in {lung})?;reticular\\w*;septal (?:lines|thickening)"
+    ),
+    "bronchiectasis": "bronchiecta\\w+;widened airways",
+    "bronchitis": ("bronchitis;bronchial wall thickening;peribronchial (?:cuffing|thickening);bronchitic;reactive airways?"),
+    "fracture": ("fractur(?:es?|ed)(?! clinic);broken (?:bones?|ribs?|collar ?bones?|vertebra\\w*);breaks?;broken;break in"),
+    "compression fracture": (
+        "compression (?:fractures?|deformit(?:y|ies));compressed vertebra\\w*;squashed vertebra\\w*;"
+        "wedg(?:ing|e)(?: (?:deformit(?:y|ies)|compressions?|fractures?))?;"
+        "vertebral (?:body )?(?:compressions?|height loss|collapse);flattened (?:\\w+ )?vertebra\\w*;"
+        "loss of (?:vertebral )?(?:body )?height;anterior wedging"
+    ),
+    "vascular crowding": (
+        "bronchovascular crowding;crowding(?: of {own}(?:airways and blood vessels|vessels|bronchovascular \\w+))?;vascular crowding"
+    ),
+    "degenerative change": (
+        "degenerat\\w+;spondylosis;osteophyt\\w+;osteoarthr\\w+;arthr(?:itis|itic|osis|opathy);spurring;spurs?;"
+        "wear and tear(?: of the spine)?;bone spurs?;bony spurs?;spondylit\\w+;disc space narrowing"
+    ),
+    "scoliosis": (
+        "scoliosis;scoliotic;dextroscoliosis;levoscoliosis;sideways (?:curve|curvature)(?: (?:of|in) {own}spine)?;"
+        "dextrocurvature;levocurvature;curvature of the (?:\\w+ )?spine;curved spine"
+    ),
+    "kyphosis": "kypho\\w+;forward rounding of {own}back;hyperkypho\\w+",
+    "osteopenia": "osteop(?:enia|enic|orosis|orotic);deminerali[sz]\\w+;thinning of {own}bones;low bone density",
+    "hiatal hernia": "hiat(?:al|us) hernias?;hernia of {own}stomach through {own}diaphragm;stomach hernia",
+    "hernia": "hernias?;herniation;herniated",
+    "eventration": "eventration;bulge",
+    "pleural thickening": (
+        "pleural (?:\\w+ )?thickening;thickening of {own}(?:pleura|lining of {lung}|lung's lining);pleural scarring;"
+        "apical capping;pleural (?:plaques?|based);pleuroparenchymal"
+    ),
+    "adenopathy": ("adenopathy;lymphadenopathy;enlarged lymph nodes?;swollen (?:lymph )?(?:nodes?|glands?);lymph node enlargement"),
+    "free air": "free (?:\\w+ )?air;pneumoperitoneum;loose air in {own}belly;air under {own}diaphragm;free gas",
+    "pneumomediastinum": "pneumomediastinum;mediastinal air",
+    "tortuous aorta": (
+        "tortuous;tortuosity;unfold(?:ed|ing);ectasia;ectatic;winding(?: of {own}main artery(?: of {own}body)?)?;uncoil\\w+"
+    ),
+    "atherosclerosis": (
+        "calcified (?:\\w+ ){0,2}aorta;calcification of {own}(?:\\w+ )?aorta;atheroscl\\w+;"
+        "hardening of {own}(?:\\w+ )?arter(?:y|ies);hardened (?:\\w+ )?arter(?:y|ies);aortic (?:\\w+ )?calcifi\\w+;"
+        "aortosclerosis;arteriosclero\\w+;atheroma\\w*"
+    ),
+    "calcification": "calcif\\w+;calcium (?:deposits?|hardened|build up)",
+    "aneurysm": "aneurysm\\w*",
+    "mediastinal widening": "widened mediastin\\w+;mediastinal widening;widening of {own}(?:mediastin\\w+|middle of {own}chest)",
+    "hilar enlargement": "hilar (?:enlargement|prominence|fullness);enlarged hil\\w+;prominent hil\\w+;hilar mass(?:es)?",
+    "elevated diaphragm": ("elevated (?:left |right )?(?:hemi)?diaphragms?;elevation of {own}(?:left |right )?(?:hemi)?diaphragms?"),
+    "blunting": "blunt(?:ing|ed)?;rounding off;rounded off",
+    "cavity": "cavit(?:y|ies|ary|ation);cavitating;bullae?;bullous;blebs?;cysts?;cystic;pneumatocele",
+    "tuberculosis": "tubercul\\w+;tb",
+    "sarcoidosis": "sarcoid\\w*",
+    "heart failure": (
+        "heart failure;chf;cardiac failure;cardiac decompensation;congestive (?:heart )?(?:failure|changes);failure;heart (?:is )?failing"
+    ),
+    "pulmonary hypertension": "pulmonary (?:arterial |artery |venous )?hypertension",
+    "pulmonary embolism": "pulmonary embol\\w+;embol(?:i|us|ism);blood clots?;clots?",
+    "aspiration": "aspirat\\w+",
+    "hemorrhage": "hemorrhag\\w+;haemorrhag\\w+;bleeding;hematoma;contusions?",
+    "collapse": "collaps(?:e|ed|ing)",
+    "shift": "shift(?:ed|ing)?;deviat(?:ed|ion);mass effect;midline shift",
+    "dislocation": "dislocat\\w+;subluxation;separation",
+    "bone destruction": "destructive;bony destruction;bone destruction;lytic;blastic;sclerotic;erosions?;erosive",
+    "deformity": "deformit(?:y|ies);deformed",
+    "foreign body": "foreign (?:body|bodies|objects?);bullets?;shrapnel;needle",
+    "thickening": "thicken(?:ed|ing)",
+    "dilatation": "dilat\\w+;distend\\w+;distension;distention",
+    "lucency": "lucenc(?:y|ies)",
+    "obstruction": "obstruct(?:ion|ed|ing)",
+    "cardiac tamponade": "tamponade",
+    "cough": "cough\\w*",
+    "fever": "fevers?;febrile;high temperature",
+    "shortness of breath": (
+        "shortness of breath;sob;dyspn\\w+;short of breath;breathless\\w*;trouble breathing;difficulty breathing;doe;"
+        "breathing difficult\\w+"
+    ),
+    "chest pain": "chest (?:\\w+ )?pain;cp;pain in {own}chest;pleuritic pain;chest (?:tightness|discomfort|pressure)",
+    "pain": "pain\\w*;ache;aching",
+    "weight loss": "weight loss;lost weight;losing weight",
+    "hypoxia": "hypox\\w+;desaturat\\w+;low oxygen",
+    "syncope": "syncop\\w+;faint(?:ed|ing);passed out",
+    "trauma": "trauma\\w*;injur(?:y|ies|ed);fell;falls?;accident;mvc;mva;motor vehicle \\w+;collision",
+    "hypertension": "hypertens\\w+;htn;high blood pressure",
+    "diabetes": "diabet\\w+",
+    "asthma": "asthma\\w*",
+    "wheezing": "wheez\\w+",
+    "confusion": "confus(?:ed|ion);altered mental status;ams",
+    "leukocytosis": "leukocytosis;elevated white(?: blood)? (?:cell )?count",
+    "smoking": "smok(?:er|ing|es);tobacco",
+    "abnormality": (
+        "abnormalit(?:y|ies);abnormal;disease;diseases;pathology;pathologies;process;processes;problems?;findings?;"
+        "wrong;concerning (?:findings?|features);anything (?:abnormal|wrong|unusual);disorder"
+    ),
+}
+"""Finding to the words for it. Those of the plain language that the rules teacher writes are added below."""
+
+HISTORY = frozenset(
+    {
+        "cough",
+        "fever",
+        "shortness of breath",
+        "chest pain",
+        "pain",
+        "weight loss",
+        "hypoxia",
+        "syncope",
+        "trauma",
+        "hypertension",
+        "diabetes",
+        "asthma",
+        "wheezing",
+        "confusion",
+        "leukocytosis",
+        "smoking",
+    }
+)
+"""What a patient has or had, which a report's indication tells: supported by any mention of it."""
+
+DEVICES: dict[str, str] = {
+    "endotracheal tube": "endotracheal tubes?;et tubes?;ett;endotracheal;breathing tubes?",
+    "tracheostomy tube": "tracheostomy(?: tube| cannula)?;trach(?: tube)?",
+    "enteric tube": (
+        "nasogastric(?: tubes?)?;enteric (?:feeding )?tubes?;orogastric(?: tubes?)?;feeding tubes?;"
+        "ng (?:feeding )?tubes?;og tubes?;ngt;ogt;dobbhoff(?: tube)?;dobhoff(?: tube)?;"
+        "tubes? into (?:the|your) stomach;stomach tubes?;gastric tubes?;esophageal tube;gastrostomy tube"
+    ),
+    "PICC line": "picc(?: lines?| catheters?)?;peripherally inserted central(?: venous)? (?:catheters?|lines?)",
+    "central venous catheter": (
+        "central (?:venous )?(?:\\w+ )?(?:catheters?|lines?|access);"
+        "(?:jugular|internal) (?:\\w+ ){0,2}(?:catheters?|lines?);jugular (?:\\w+ ){0,2}(?:catheters?|lines?);"
+        "internal jugular (?:\\w+ ){0,2}(?:catheters?|lines?);ij (?:\\w+ ){0,2}(?:catheters?|lines?);"
+        "subclavian (?:\\w+ ){0,2}(?:catheters?|lines?);cvc;cvl;dialysis (?:\\w+ )?catheters?;venous catheters?;"
+        "neck vein (?:line|catheter);vein catheter;long thin tubes? in a vein;hickman;catheters?;permcath;"
+        "vascular catheters?"
+    ),
+    "chest port": "port a cath;portacath;mediport;ports?;infusion port;chest port",
+    "chest tube": (
+        "chest (?:tubes?|drains?|catheters?);thoracostomy tubes?;pleural (?:drains?|tubes?|catheters?);"
+        "pigtail(?: catheter)?;pleurx;tube (?:\\w+ ){0,2}in the (?:left |right )?(?:side of the )?chest"
+    ),
+    "pacemaker": ("pacemakers?;pacer;ppm;pacing (?:leads?|device|wires?);cardiac (?:conduction )?(?:device|leads?);generator;leads?"),
+    "defibrillator": "defibrillators?;aicd;icd;implantable cardioverter \\w+",
+    "sternotomy wires": (
+        "sternotomy(?: (?:wires|sutures|changes))?;sternal (?:wires?|sutures?|cerclage);"
+        "wires from (?:\\w+ )?(?:\\w+ )?(?:\\w+ )?(?:surgery|sternotomy);breastbone surgery;median sternotomy;"
+        "midline sternotomy;heart surgery wires"
+    ),
+    "bypass surgery": "bypass;cabg;coronary (?:artery )?(?:bypass )?graft\\w*",
+    "surgical clips": ("surgical (?:clips?|material|staples?|sutures?|changes?);clips?;staples;cholecystectomy clips?;sutures?"),
+    "prosthetic valve": (
+        "prosthetic (?:\\w+ )?valves?;artificial (?:\\w+ )?valves?;valves?;valve replacements?;avr;mvr;tavr;mitral valve;aortic valve"
+    ),
+    "stent": "stents?;stented",
+    "nerve stimulator": "nerve stimulator;spinal (?:cord )?stimulator;stimulators?",
+    "orthopedic hardware": (
+        "fixation(?: hardware| plate)?;orthopedic (?:hardware|screws?|plate);spinal (?:hardware|rods?);hardware;"
+        "screws?;plates?;fusion;arthroplasty;prosthesis;rod;rods;joint replacement"
+    ),
+    "intra-aortic balloon pump": "intra aortic balloon\\w*(?: pump)?;iabp;balloon pump",
+    "Swan-Ganz catheter": "swan ganz(?: catheter)?;pa catheter;pulmonary artery catheter",
+    "ventriculoperitoneal shunt": "shunts?;vp shunt;ventriculoperitoneal shunt",
+    "loop recorder": "loop recorder;recorder",
+    "ECMO cannula": "ecmo(?: cannulas?)?;cannulas?",
+    "device": "devices?;lines?(?! shaped);implants?;tubes?;tubing",
+}
+
+REGIONS: dict[str, str] = {
+    "heart": (
+        "heart(?: (?:size|shadow|contours?|silhouette))?;cardiac(?: (?:size|shadow|contours?|silhouette|structures))?;outline of {own}heart"
+    ),
+    "mediastinum": (
+        "mediastin(?:um|al)(?: (?:contours?|silhouette|structures|size))?;middle of {own}chest;"
+        "hila(?: (?:contours?|structures))?;hilum;hilar(?: (?:contours?|structures))?;"
+        "outlines? of {own}middle of {own}chest"
+    ),
+    "cardiomediastinum": (
+        "cardiomediastin(?:al|um)(?: (?:silhouettes?|contours?|structures|size))?;"
+        "cardio mediastin(?:al|um)(?: (?:silhouettes?|contours?|structures|size))?;"
+        "cardiac and mediastinal (?:silhouettes?|contours?|structures);heart and mediastin\\w+(?: contours?)?;"
+        "outlines? of {own}heart and middle of {own}chest;heart and middle of {own}chest;"
+        "heart size and mediastinal contours?;heart,? mediastin\\w+"
+    ),
+    "cardiopulmonary": (
+        "cardiopulmonary;heart or lungs?;heart and lungs?;heart or pulmonary;cardiac or pulmonary;cardiothoracic;"
+        "intrathoracic;thoracic;cardio pulmonary;lungs? or heart;lungs and heart"
+    ),
+    "lungs": "lungs?(?: fields?)?;pulmonary;lung (?:parenchyma|tissue);parenchym\\w+",
+    "pleura": ("pleural?;pleura(?:e|s)?;costophrenic (?:angles?|sulc(?:us|i));lower corners? of the lungs?;pleural spaces?"),
+    "vasculature": (
+        "pulmonary vascul(?:ature|arity);vascul(?:ature|arity);pulmonary vascular (?:markings|pattern);"
+        "vascular markings;blood vessel pattern of {own}lungs;pulmonary vessels"
+    ),
+    "bones": (
+        "osseous(?: structures?)?;bones?;bony(?: (?:structures?|thorax))?;skelet\\w+(?: structures?)?;rib cage;"
+        "thoracic cage;rib;ribs;spine;thoracic spine"
+    ),
+    "soft tissues": "soft tissues?",
+    "diaphragm": ("hemidiaphragms?;diaphragms?;(?:side|half) of {own}diaphragm;side of {own}diaphragm;half of {own}diaphragm"),
+    "aorta": "aort(?:a|ic)(?: (?:knob|arch|contour))?;main artery(?: of {own}body)?",
+    "chest": (
+        "chest (?:x ray|xray|radiograph|film|study|exam\\w*|image|x xxxx)s?;chest;study;exam(?:ination)?;x ray;xray;"
+        "radiograph;image;everything;scan;film"
+    ),
+    "abdomen": "abdom(?:en|inal)",
+    "volumes": "lung volumes;inspiratory volumes",
+}
+
+LOCATIONS: dict[str, str] = {
+    "upper": (
+        "upper (?:lobes?|lungs?|zones?|lung (?:lobes?|zones?|fields?));apex;apices;apical(?:ly)?;apico\\w*;biapical;"
+        "top (?:part )?of (?:the )?(?:left |right )?lungs?;upper (?:part|portion|half|third|area) of;uppermost;top of;"
+        "lul;rul;suprahilar;upper"
+    ),
+    "middle": (
+        "mid (?:lobes?|lungs?|zones?|lung (?:lobes?|zones?|fields?));"
+        "middle (?:lobes?|lungs?|zones?|lung (?:lobes?|zones?|fields?));midlungs?;midzone;rml;"
+        "middle (?:part|portion|third|area) of;mid and lower"
+    ),
+    "lower": (
+        "lower (?:lobes?|lungs?|zones?|lung (?:lobes?|zones?|fields?));base;bases;basal;basilar;bibasilar;bibasal;"
+        "bottom (?:part )?of;bottom;lower (?:part|portion|half|third|area|left|right) of?;retrocardiac;"
+        "behind {own}heart;lll;rll;infrahilar;lower;lowermost"
+    ),
+    "lingula": "lingula\\w*",
+    "perihilar": "perihilar;parahilar;hilar;hilum;hila;hilus;root of {own}(?:left |right )?lung",
+    "mediastinal": "mediastin(?:al|um);paratracheal;middle of {own}chest",
+    "carina": "carina\\w*;fork of {own}windpipe",
+    "trachea": "trachea\\w*;windpipe",
+    "SVC": "svc;superior vena cava;large vein above the heart",
+    "cavoatrial junction": "cavoatrial(?: junction)?;atriocaval(?: junction)?;caval atrial(?: junction)?",
+    "right atrium": "right atri(?:um|al)",
+    "left atrium": "left atri(?:um|al)",
+    "ventricle": "(?:right|left) ventric\\w+;right ventric\\w+;left ventric\\w+;ventric\\w+",
+    "brachiocephalic vein": "brachiocephalic(?: vein)?;innominate(?: vein)?",
+    "subclavian vein": "subclavian(?: vein)?",
+    "jugular vein": "jugular(?: vein)?",
+    "axilla": "axill\\w+",
+    "stomach": "stomach;gastric;gastroesophageal",
+    "duodenum": "duoden\\w+;pylor\\w+",
+    "esophagus": "esophag\\w+;oesophag\\w+",
+    "mainstem bronchus": "mainstem(?: bronchus)?;main stem(?: bronchus)?;main bronchus",
+    "rib": "rib;ribs",
+    "clavicle": "clavic\\w+;collar ?bones?;collarbones?",
+    "shoulder": "shoulders?;glenohumeral;acromioclavicular;humer\\w+;scapul\\w+",
+    "sternum": "stern(?:um|al)(?! (?:wires|sutures));breastbone",
+    "thoracic spine": "thoracic (?:spine|vertebra\\w*);upper part of {own}spine;midthoracic spine",
+    "lumbar spine": "lumbar(?: spine)?;lower part of {own}spine",
+    "cervical spine": "cervical(?: spine)?",
+    "costophrenic": "costophrenic;corners? of {own}lungs?",
+    "abdomen": "abdom(?:en|inal);belly",
+}
+
+SIDES: dict[str, str] = {
+    "left": ("left(?: sided| hand)?(?! (?:ventric|atri|in place|by|over|behind|with));leftward;lll;lul;lingula;lingular;levo\\w+"),
+    "right": "right(?: sided| hand)?(?! (?:ventric|atri|away|now));rightward;rll;rul;rml",
+    "both": (
+        "bilateral(?:ly)?;both (?:lungs?|sides?|bases|apices|hemi\\w+|pleur\\w+|upper|lower|costo\\w+|shoulders|hila);"
+        "bibasilar;biapical;bibasal;bihilar;each side;either lung;right and left;left and right;"
+        "left greater than right;right greater than left;both of (?:the|your) lungs;two sides"
+    ),
+}
+
+SEVERITIES: dict[str, str] = {
+    "small": (
+        "small(?:er)?(?! bowel);tiny;trace;minimal(?:ly)?;slight(?:ly)?;mild(?:ly)?;little;subtle;borderline;bit;minor;"
+        "minute;faint(?:ly)?;early;mild to moderate;small to moderate"
+    ),
+    "moderate": ("moderate(?:ly)?;medium;mild to moderate;moderate to severe;small to moderate;moderate to large;fair amount"),
+    "large": (
+        "large(?:ly)?(?! vein);severe(?:ly)?;marked(?:ly)?;massive(?:ly)?;extensive(?:ly)?;huge;big;serious;"
+        "substantial(?:ly)?;moderate to severe;moderate to large;gross(?! )|significantly (?:enlarged);considerabl[ey];"
+        "advanced;sizea?ble"
+    ),
+}
+
+CHANGES: dict[str, str] = {
+    "unchanged": (
+        "unchanged;stable;no (?:\\w+ ){0,3}changes?(?! (?:of|due));not (?:\\w+ ){0,2}changed?;"
+        "without (?:\\w+ ){0,3}change;similar(?: to)?(?! fash);constant;persist\\w*;same as;remains? the same;"
+        "has not (?:\\w+ )?(?:changed|grown|increased|decreased);"
+        "have not (?:\\w+ )?(?:changed|grown|increased|decreased);again (?:seen|noted|demonstrated|identified);"
+        "redemonstrat\\w+;as before;steady;little change;minimal change"
+    ),
+    "worse": (
+        "increas(?:e|ed|es|ing)(?! ap );worse(?:n|ned|ning)?;enlarg(?:ing);larger;progress\\w*(?! note);grown;bigger;"
+        "more (?:prominent|pronounced|extensive|severe|fluid);greater(?! than);growing;accumulat\\w+;re accumulat\\w+"
+    ),
+    "better": (
+        "decreas(?:e|ed|es|ing)(?! (?:lung volumes|volumes|inspir));improv\\w+;smaller;shrunk;shrinking;shrank;"
+        "better(?! (?:seen|eval|assess|char));less (?:prominent|pronounced|extensive|severe|fluid);"
+        "reduc(?:ed|tion)(?! lung);diminish\\w*(?! lung);regress\\w+;clearing;lessen\\w*;healing;partial resolution;"
+        "partially resolved;resolving"
+    ),
+    "changed": ("interval changes?;significant changes?;has changed;have changed;change(?:s|d)? (?:in|from|since|to);chang(?:ed|ing)"),
+    "resolved": ("resolved(?! \\w+ly);cleared;resolution;disappear\\w*;gone;no longer;been removed;was removed;removal of"),
+    "new": (
+        "new;newly;acute(?:ly)?;developed;interval development;has developed;not there before;"
+        "was not (?:there|present|seen) before;recent(?:ly)?;active"
+    ),
+    "chronic": ("chronic(?:ally)?;old;remote;long ?standing;longstanding;healed;subacute;age indeterminate;indeterminate age;age cannot"),
+}
+"""A change over time, or how old something is, to the words for it."""
+
+CUES: dict[str, str] = {
+    "negation": (
+        "no;not;without;negative for;negative;free (?:of|from);clear of;absence of;absent;denies;denied;neither;nor;"
+        "never;none;rather than;instead of;rules out;excludes;lacks?;lack of;"
+        "cannot (?:be )?(?:see|seen|find|identified|identify);isn t;aren t;doesn t;don t;wasn t;hasn t;excluded by;"
+        "isnt;normal without;void of;nothing;unremarkable for"
+    ),
+    "negation_after": (
+        "not (?:\\w+ ){0,2}(?:seen|identified|present|evident|visuali[sz]ed|demonstrated|visible|appreciated|not"
+        "ed|found|detected|observed)(?! on (?:the )?(?:lateral|frontal|pa|ap|other));"
+        "(?:is|are) (?:not|absent|excluded);is absent;are absent;absent;"
+        "has (?:\\w+ )?(?:resolved|cleared|been removed|disappeared|gone);"
+        "have (?:\\w+ )?(?:resolved|cleared|been removed|disappeared|gone);is gone;are gone;"
+        "no longer (?:\\w+ )?(?:seen|present|visible|identified|evident|visuali[sz]ed|there);resolved;ruled out;none;"
+        "isn t (?:seen|present);is negative;has not (?:been )?(?:seen|found);were not seen;is unlikely;removed"
+    ),
+    "possible": (
+        "possib\\w+;may;might;maybe;could;suspect\\w*;suspicio\\w+;questionabl[ey];question(?:s|ed)?(?! \\w+ing);"
+        "versus;vs;concern(?:ing|s|ed)?(?: for)?;worrisome(?: for)?;differential\\w*;consider(?:ed|ation|ations)?;"
+        "presum\\w+;potential(?:ly)?;equivocal;raises?;worr(?:y|ying);uncertain;unclear;cannot exclude;cannot rule out;"
+        "either;indeterminate;not (?:\\w+ )?exclude;perhaps;hint"
+    ),
+    "likely": (
+        "probabl[ey];likely;suggest\\w*;consistent with;compatible with;in keeping with;represent(?:s|ing)?;"
+        "favou?r(?:s|ed)?;appears? to;indicat(?:es?|ing|ive)(?! for);reflect\\w*;most likely;likely represents?;"
+        "evidence suggests;suggestive of;characteristic of;related to;secondary to;due to;because of;thought to"
+    ),
+    "possible_after": (
+        "can not (?:be )?(?:entirely |completely |fully )?(?:excluded?|ruled out);"
+        "cannot (?:be )?(?:entirely |completely |fully )?(?:excluded?|ruled out);"
+        "not (?:be )?(?:entirely |completely |fully )?(?:excluded|ruled out);difficult to exclude;"
+        "hard to (?:exclude|rule out);versus;vs;is (?:also )?(?:suspected|possible|questioned);"
+        "are (?:also )?(?:suspected|possible|questioned);is (?:a )?(?:consideration|concern|possibility);less likely;"
+        "would be a consideration;possible;not out of the question;uncertain"
+    ),
+    "likely_after": "is (?:\\w+ )?(?:likely|probable|favou?red);are (?:\\w+ )?(?:likely|probable|favou?red);likely",
+    "no_claim": (
+        "evaluat\\w+(?: for| of)?;assess\\w*(?: for| of)?;to exclude;to look for;look(?:ing)? for;check(?:ing|ed)? for;"
+        "rule out;ensure;detect\\w*;if;whether;sensitiv\\w+ for;should;would;correlat\\w+;"
+        "to (?:rule|check|see if|find)\\w*;concern was;screen\\w*;could cause;"
+        "can (?:be|cause|occur|happen|result|lead);often;usually;sometimes;typically;such as;depending"
+    ),
+    "stop": (
+        "but;however;although;though;except;aside from;other than;apart from;there (?:is|are|was|were);shows?;"
+        "demonstrates?;reveals?;while;whereas;despite;which (?:is|are|shows?);because;with(?! (?:no|out));otherwise;"
+        "only;just;besides;as well as;in addition to;yet;also (?:shows|noted|seen);are noted;is noted;redemonstrat\\w+"
+    ),
+    "normal": (
+        "normal(?:ly)?;unremarkable;clear(?! (?:of|ing));intact;"
+        "within (?:the )?(?:normal|upper) limits(?: (?:of|in|for) (?:normal|size|appearance))?;"
+        "well (?:expanded|aerated|inflated)(?: and clear)?;healthy;negative;wnl;okay;fine;not enlarged;of normal size;"
+        "normal limits;good shape;top normal;upper limits of normal;looks good"
+    ),
+    "enlarged": (
+        "enlarged;enlargement;bigger than (?:normal|usual|expected);larger than (?:normal|usual|expected);big;"
+        "dilat(?:ed|ation);widen(?:ed|ing);oversized"
+    ),
+    "raised": "elevat(?:ed|ion);raised(?: position)?;higher than (?:normal|usual|expected);flatten(?:ed|ing)",
+    "low": "low;reduced;diminished;decreased;small",
+    "advice": (
+        "recommend\\w*;advis(?:ed|es?);"
+        "follow up(?! (?:of|pneumonia|effusion|study of))(?: (?:imaging|ct|radiographs?|x rays?))?;followup;"
+        "suggest (?:\\w+ ){0,3}(?:ct|study|correlation|evaluation|imaging);"
+        "should (?:be )?(?:\\w+ )?(?:evaluat\\w+|follow\\w*|repeat\\w*|considered|obtain\\w*|undergo|perform\\w*|done"
+        "|correlat\\w+|have);"
+        "further (?:evaluation|imaging|characteri[sz]ation|workup|work up|testing|tests|assessment);"
+        "consider (?:\\w+ ){0,4}(?:ct|study|radiograph\\w*|imaging|x ray|follow up|evaluation|correlation);"
+        "clinical correlation;correlat(?:e|ion)(?: clinically)?;"
+        "(?:repeat|dedicated) (?:\\w+ ){0,2}(?:ct|radiograph|x ray|imaging|study);"
+        "repeat (?:\\w+ ){0,2}(?:ct|radiograph\\w*|x ray|imaging|study);"
+        "may be (?:helpful|of benefit|useful|considered);could be (?:helpful|useful|obtained|performed|considered);"
+        "needs? (?:a |an )?(?:ct|follow up|biopsy|further \\w+);would be (?:helpful|useful)"
+    ),
+    "modality:CT": "ct(?: scan)?;cat scan;computed tomograph\\w+;tomograph\\w+;cta",
+    "modality:MRI": "mri(?: scan)?;magnetic resonance(?: imaging)?",
+    "modality:ultrasound": "ultraso\\w+;sonogra\\w+;echocardiogra\\w+;echo",
+    "modality:biopsy": "biops\\w+;bronchoscop\\w+;aspiration biopsy",
+    "modality:PET": "pet(?: ct)?;positron emission tomography",
+    "modality:radiograph": "radiographs?;x rays?;films?;cxr;pa and lateral;lateral view\\w*;plain film\\w*;xrays?",
+    "modality:mammogram": "mammogra\\w+",
+    "silence": (
+        "does not (?:\\w+ )?(?:mention|state|specify|describe|say|indicate|provide|contain|comment|address|discu"
+        "ss|report|include|give|list|note|make|refer|tell|name)\\w*;"
+        "do not (?:\\w+ )?(?:mention|state|specify|describe|say|indicate|comment|address|discuss)\\w*;"
+        "doesn t (?:\\w+ )?(?:mention|state|specify|describe|say|indicate|comment|address|contain)\\w*;"
+        "did not (?:mention|state|specify|describe|say|comment)\\w*;"
+        "not (?:\\w+ ){0,2}(?:mentioned|stated|specified|described|indicated|reported|documented|addressed|comme"
+        "nted|discussed|provided|given|included);"
+        "isn t (?:mentioned|stated|specified|described|discussed|reported|addressed);"
+        "aren t (?:mentioned|stated|specified|described|discussed|reported|addressed);"
+        "no (?:\\w+ )?(?:mention|information|statement|comment|reference|details?)(?: (?:is|was) (?:made|given))"
+        "?(?: (?:of|on|about|regarding|to))?;cannot be (?:determined|answered) (?:from|based|by);"
+        "without mention(?: of)?;nothing (?:is )?(?:said|stated|mentioned) (?:about|of|on);unable to determine;"
+        "silent (?:on|about)"
+    ),
+    "reason": (
+        "reason;indication;why;history;clinical (?:history|information|question|indication);because of;presented with;"
+        "presents with;presenting with;complain\\w*;"
+        "was (?:done|performed|obtained|ordered|taken|requested) (?:to|for|because|due)|was done;"
+        "were (?:done|taken|obtained|performed) (?:to|for|because|due);because the patient;symptoms? of;referred for;"
+        "suffer\\w*;was a concern"
+    ),
+    "limit": (
+        "large;significant;definite;definitely;acute;new;active;focal;suspicious;obvious;gross;evident;convincing;"
+        "discrete;displaced;overt;sizea?ble;radiographic;interval;recent;other;additional;further"
+    ),
+    "pronoun": "one;it;they;this;these;its;that",
+}
+"""Cue to the words for it: what they do to the findings near them is said in `sentences`."""
+
+ENTAILS: dict[str, tuple[str, ...]] = {
+    "consolidation": ("airspace disease", "opacity"),
+    "infiltrate": ("airspace disease", "opacity"),
+    "pneumonia": ("airspace disease", "opacity"),
+    "airspace disease": ("opacity", "consolidation", "infiltrate"),
+    "opacity": ("airspace disease",),
+    "atelectasis": ("opacity",),
+    "collapse": ("atelectasis", "pneumothorax"),
+    "lung nodule": ("opacity", "lesion"),
+    "lung mass": ("opacity", "lesion"),
+    "lesion": ("opacity",),
+    "granuloma": ("lung nodule", "scarring", "calcification"),
+    "metastasis": ("malignancy",),
+    "pulmonary edema": ("opacity", "vascular congestion", "interstitial disease"),
+    "interstitial disease": ("opacity", "infiltrate"),
+    "fibrosis": ("scarring", "interstitial disease"),
+    "scarring": ("fibrosis", "opacity"),
+    "pleural thickening": ("thickening", "scarring", "blunting"),
+    "compression fracture": ("fracture", "deformity"),
+    "hiatal hernia": ("hernia",),
+    "emphysema": ("COPD", "hyperinflation"),
+    "COPD": ("emphysema", "hyperinflation"),
+    "hyperinflation": ("COPD",),
+    "hemothorax": ("pleural effusion",),
+    "atherosclerosis": ("calcification",),
+    "heart failure": ("pulmonary edema", "vascular congestion"),
+    "vascular congestion": ("heart failure",),
+    "shortness of breath": (),
+    "chest pain": ("pain",),
+    "tuberculosis": ("pneumonia",),
+    "blunting": ("pleural effusion",),
+    "hilar enlargement": ("adenopathy",),
+    "cavity": ("emphysema",),
+    "subcutaneous emphysema": (),
+    "defibrillator": ("pacemaker",),
+    "pacemaker": ("defibrillator",),
+    "PICC line": ("central venous catheter",),
+    "chest port": ("central venous catheter",),
+    "Swan-Ganz catheter": ("central venous catheter",),
+    "bypass surgery": ("sternotomy wires",),
+}
+"""What the presence of a finding or device speaks for: a claim of those on the right is supported by a report of the one on the left."""
+
+IS_A: dict[str, tuple[str, ...]] = {
+    "consolidation": ("airspace disease",),
+    "infiltrate": ("airspace disease",),
+    "compression fracture": ("fracture",),
+    "hiatal hernia": ("hernia",),
+    "metastasis": ("malignancy",),
+    "hemothorax": ("pleural effusion",),
+    "emphysema": ("COPD",),
+    "granuloma": ("lung nodule",),
+    "PICC line": ("central venous catheter",),
+    "Swan-Ganz catheter": ("central venous catheter",),
+}
+"""What a finding or device is a kind of: whoever denies the one on the right contradicts a report of the one on the left."""
+
+DENIES: dict[str, tuple[str, ...]] = {
+    "opacity": ("airspace disease", "consolidation", "infiltrate", "pneumonia", "lung nodule", "lung mass", "atelectasis"),
+    "airspace disease": ("consolidation", "infiltrate", "pneumonia", "opacity"),
+    "consolidation": ("airspace disease", "infiltrate", "pneumonia"),
+    "infiltrate": ("airspace disease", "consolidation", "pneumonia"),
+    "pneumonia": (),
+    "fracture": ("compression fracture",),
+    "lung nodule": ("granuloma",),
+    "vascular congestion": ("heart failure", "pulmonary edema"),
+    "pulmonary edema": ("heart failure",),
+    "malignancy": ("metastasis",),
+    "lesion": ("lung nodule", "lung mass"),
+    "lung mass": (),
+    "hernia": ("hiatal hernia",),
+    "degenerative change": (),
+    "central venous catheter": ("PICC line", "chest port", "Swan-Ganz catheter"),
+    "device": tuple(name for name in DEVICES if name != "device"),
+    "interstitial disease": ("fibrosis",),
+}
+"""What the denial of a finding denies with it."""
+
+ACUTE = (
+    "pneumothorax",
+    "pleural effusion",
+    "consolidation",
+    "airspace disease",
+    "infiltrate",
+    "opacity",
+    "pneumonia",
+    "pulmonary edema",
+    "vascular congestion",
+    "heart failure",
+    "hemothorax",
+    "atelectasis",
+)
+LUNG_FINDINGS = (
+    "consolidation",
+    "airspace disease",
+    "infiltrate",
+    "opacity",
+    "pneumonia",
+    "pulmonary edema",
+    "atelectasis",
+    "lung nodule",
+    "lung mass",
+    "lesion",
+    "interstitial disease",
+    "fibrosis",
+    "scarring",
+    "emphysema",
+    "granuloma",
+    "cavity",
+    "bronchiectasis",
+)
+REGION_FINDINGS: dict[str, tuple[str, ...]] = {
+    "lungs": LUNG_FINDINGS,
+    "heart": ("enlarged heart", "heart failure"),
+    "mediastinum": ("mediastinal widening", "adenopathy", "hilar enlargement", "pneumomediastinum"),
+    "cardiomediastinum": ("enlarged heart", "mediastinal widening", "adenopathy", "hilar enlargement"),
+    "cardiopulmonary": (*ACUTE, "enlarged heart"),
+    "bones": (
+        "fracture",
+        "compression fracture",
+        "dislocation",
+        "bone destruction",
+        "degenerative change",
+        "scoliosis",
+        "osteopenia",
+        "kyphosis",
+    ),
+    "pleura": ("pleural effusion", "pneumothorax", "pleural thickening", "blunting", "hemothorax"),
+    "vasculature": ("vascular congestion", "pulmonary edema", "heart failure"),
+    "diaphragm": ("elevated diaphragm", "free air", "eventration"),
+    "aorta": ("tortuous aorta", "atherosclerosis", "aneurysm"),
+    "volumes": ("low lung volume", "hyperinflation"),
+    "soft tissues": ("subcutaneous emphysema", "soft tissue edema"),
+    "abdomen": ("free air",),
+}
+"""What «the heart is normal», «clear lungs» or «no acute bone abnormality» leave no room for."""
+
+COMPOSED: dict[tuple[str, str], str] = {
+    ("enlarged", "heart"): "enlarged heart",
+    ("enlarged", "cardiomediastinum"): "enlarged heart",
+    ("enlarged", "mediastinum"): "mediastinal widening",
+    ("enlarged", "aorta"): "tortuous aorta",
+    ("raised", "diaphragm"): "elevated diaphragm",
+    ("low", "volumes"): "low lung volume",
+}
+"""A cue and the region that it is said of, to the finding that they make together."""
+
+SUFFIX = re.compile(
+    r"(?:itis|osis|oses|oma|omas|ectasis|ectatic|megaly|pathy|pathies|plasia|plegia|emia|cele|rrhage|ptysis|ectomy|plasty|stomy|emesis)$"
+)
+"""Endings of clinical nouns that the vocabulary need not hold to know that they claim something."""
+COMMON_SUFFIXED = frozenset({"diagnosis", "prognosis", "coma", "aroma", "diploma", "anatomy", "sympathy", "empathy", "basis", "diagnoses"})

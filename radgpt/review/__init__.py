@@ -1,0 +1,1 @@
+"""Let a person read answers beside their reports, and keep what they decide."""

@@ -1,0 +1,18 @@
+"""Name a request by what it sends and for which row, so that its reply is found again."""
+
+import hashlib
+from typing import Any
+
+from radgpt.config import Teacher
+from radgpt.records import canonical_json
+from radgpt.teacher.ask import Request
+from radgpt.teacher.completions import request_body
+
+
+def keyed_body(teacher: Teacher, request: Request, seed: int) -> tuple[str, dict[str, Any]]:
+    """The request's key in the journal (64 hexadecimal digits) and the JSON body that it sends."""
+    # Rows with the same prompt are rows of their own, and a server that draws by seed should not draw alike for them.
+    row = [seed, request.kind, request.prompt_version, request.generation_id]
+    drawn = int(hashlib.sha256(canonical_json(row).encode("utf-8", "surrogatepass")).hexdigest()[:8], 16) >> 1
+    body = request_body(teacher, request, drawn)
+    return hashlib.sha256(canonical_json([body, row]).encode("utf-8", "surrogatepass")).hexdigest(), body
