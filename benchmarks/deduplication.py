@@ -31,7 +31,8 @@ from rouge_score.rouge_scorer import RougeScorer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from radgpt.instructions.deduplication import Duplicates, words
+from radgpt.instructions.deduplication import Duplicates
+from radgpt.instructions.rouge import words
 
 MAX_ROUGE_L = 0.7
 

@@ -33,6 +33,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -200,11 +201,14 @@ def planted_negation(answer: str, instruction: str, report: str, chance: random.
         end = re.compile(r"[.!?;,\"]").search(answer, match.end())
         clause = answer[match.end() : end.start() if end else len(answer)]
         touched = topics(clause)
-        if touched and not DENIAL.search(clause) and not DOUBT.search(clause):
-            if all(
-                about(report, topic) and not any(DENIAL.search(line) or DOUBT.search(line) for line in about(report, topic))
-                for topic in touched
-            ):
+        if DENIAL.search(clause) or DOUBT.search(clause):
+            continue
+        for topic in touched:
+            lines = about(report, topic)
+            if not lines or any(DENIAL.search(line) or DOUBT.search(line) for line in lines):
+                break
+        else:
+            if touched:
                 options.append(answer[: match.end()] + "no " + re.sub(r"^an? ", "", answer[match.end() :]))
     for match in re.finditer(r"\bnot (?=enlarged)", answer):
         if all(DENIAL.search(line) for line in about(report, "heart")):
@@ -343,6 +347,13 @@ Row = tuple[str, str, str, Report]
 """(task, instruction, answer, report)."""
 
 
+def dated(text: str) -> str:
+    """A made-up report with a date where it tells how many days ago the earlier study was."""
+    return re.sub(
+        r"(\d+) days? (?:earlier|before|ago)", lambda days: f"{MONTHS.split('|')[int(days[1]) % 12]} {int(days[1]) % 27 + 1}, 2031", text
+    )
+
+
 def made_up_rows(count: int) -> Iterator[Row]:
     """What the rules teacher asks and answers about made-up reports."""
     from radgpt.reports.readers import synthetic
@@ -352,7 +363,7 @@ def made_up_rows(count: int) -> Iterator[Row]:
 
     data = Data(source=Source.synthetic, governance=Governance.synthetic, synthetic_reports=count)
     for document in synthetic.load(data, list(synthetic.plan(data, 0).items)):
-        report = as_report(document, Sectioning.radgpt)
+        report = as_report(replace(document, text=dated(document.text)), Sectioning.radgpt)
         for number, task in enumerate(TASKS):
             for turn in range(2):
                 asked = rules.reply(Request(f"{report.report_id}/{number + 4 * turn}", "instruction", task, [], report), 0)
@@ -447,14 +458,13 @@ def main() -> None:
     print(f"{len(rows)} pairs, {figures['ms_a_pair']:.2f} ms each; objected to {figures['false_alarms']:.2%} of those left as they are")
     for task in judged:
         figures[f"false_alarms_{task}"] = alarms[task] / judged[task]
-        print(
-            f"  {task:<24}{judged[task]:>7} pairs{alarms[task] / judged[task]:>9.2%} objected to{unclaimed[task] / judged[task]:>9.2%} without a claim"
-        )
+        silent = unclaimed[task] / judged[task]
+        print(f"  {task:<24}{judged[task]:>7} pairs{alarms[task] / judged[task]:>9.2%} objected to{silent:>9.2%} claimless")
     for kind in PLANTS:
         if planted[kind]:
             figures[f"recall_{kind}"] = caught[kind] / planted[kind]
             print(
-                f"  {kind:<16}{planted[kind]:>7} planted  recall {caught[kind] / planted[kind]:.3f}  named {named[kind] / planted[kind]:.3f}"
+                f"  {kind:<16}{planted[kind]:>7} planted  recall {figures[f'recall_{kind}']:.3f}  named {named[kind] / planted[kind]:.3f}"
             )
     if options.json:
         print(json.dumps({f"faithfulness_{key}": round(value, 5) for key, value in figures.items()}))

@@ -89,7 +89,7 @@ _NEGATION_AFTER = compiled(
 _UNCERTAIN_BEFORE = compiled(
     r"possib\w+|probabl[ey]|may|might|maybe|could|suspect\w*|suspicion|suspicious for|suggest\w*|likely|questionabl[ey]"
     r"|question|versus|vs"
-    r"|concern(?:ing)? for|differential|considerations?|presum\w+|potential\w*|equivocal"
+    r"|can ?not (?:\w+ )?exclude|concern(?:ing)? for|differential|considerations?|presum\w+|potential\w*|equivocal"
 )
 _UNCERTAIN_AFTER = compiled(
     r"versus|vs|(?:is|are) (?:also )?(?:suspected|possible|questioned|likely|probable)|possible|(?:would be|is) a consideration"
@@ -111,7 +111,7 @@ _CANNOT_EXCLUDE = compiled(
     r"can ?not (?:be )?(?:entirely |completely )?(?:excluded?|ruled? out)|not (?:be )?(?:entirely |completely )?excluded"
     r"|difficult to exclude"
 )
-_LIMITED = compiled(r"(?:no|without) (?:\w+ ){0,3}?(large|significant|sizable|sizeable)")
+_LIMITED = compiled(r"(?:no|without) (?:\w+,? ){0,3}?(large|significant|sizable|sizeable)")
 _SIDES = {
     "left": compiled(r"left"),
     "right": compiled(r"right"),
@@ -195,9 +195,9 @@ def side_of(clause: str) -> str | None:
     return named[0] if named else None
 
 
-def limit_of(sentence: str) -> str | None:
-    """`large` in «no large effusion»: the denial leaves a smaller one open."""
-    match = _LIMITED.search(sentence)
+def limit_of(before: str) -> str | None:
+    """`large` in «no large», the words before a finding: the denial leaves a smaller one open. What comes after is not limited by it."""
+    match = _LIMITED.search(before)
     return match.group(1).lower() if match else None
 
 

@@ -15,13 +15,16 @@ _POLAR = re.compile(
 _ASKS_POLAR = re.compile(r"(?:^|[?.!,:]\s+|\band\s+|so,?\s+)(?:is|are|was|were|does|do|did|has|have|can|could|any)\b")
 _STANDS_FOR = re.compile(
     r"[\"'“«(*]*(?P<short>[A-Za-z][A-Za-z0-9]*(?:/[A-Za-z]*)?)[\"'”»)*]*,?(?: in (?:this|the) \w+,?)?"
-    r" (?:stands for|is short for|means|is (?:an? |the )?(?:abbreviation|acronym|short form|initialism)(?: \w+)? for|refers to|expands to|is expanded as|denotes|represents"
+    r" (?:stands for|is short for|means|is (?:an? |the )?(?:abbreviation|acronym|short form|initialism)(?: \w+)? for|refers to|expands to"
+    r"|is expanded as|denotes|represents"
     r"|=|is)[:\s]+[\"'“«*]*(?P<long>[^.;:\n]{3,120})"
 )
 _GENERAL = re.compile(
     r"^(?:in general|generally|typically|usually|normally)\b"
-    r"|\b(?:is|are) (?:a|an|the|another|when|where) (?:\w+[- ]){0,3}(?:term|condition|type|kind|word|name|process|disease|test|picture|imaging|technique|abbreviation|way|sac|measure|disorder|problem in which)\b"
-    r"|\b(?:refers? to|stands? for|is called|are called|is known as|are known as|is when|occurs? when|happens? when|is defined|is short for)\b"
+    r"|\b(?:is|are) (?:a|an|the|another|when|where) (?:\w+[- ]){0,3}(?:term|condition|type|kind|word|name|process|disease"
+    r"|test|picture|imaging|technique|abbreviation|way|sac|measure|disorder|problem in which)\b"
+    r"|\b(?:refers? to|stands? for|is called|are called|is known as|are known as|is when"
+    r"|occurs? when|happens? when|is defined|is short for)\b"
 )
 _REASON_ASKED = re.compile(r"\b(?:why|reason|indication|history|symptoms?|complain\w*|led to|ordered|purpose)\b")
 
@@ -167,9 +170,11 @@ def _polar_claim(polar: re.Match[str], about: Asked, subject: Statement) -> Clai
 
 
 def _abbreviation(answer: str, start: int, end: int) -> Claim | None:
-    """The claim that an abbreviation of the lexicon stands for something."""
+    """The claim that an abbreviation stands for something."""
     match = _STANDS_FOR.search(answer, start, end)
-    if match is None or expansion(match.group("short")) is None:
+    if match is None:
+        return None
+    if expansion(match.group("short")) is None and not (match.group("short").isupper() and len(match.group("short")) > 1):
         return None
     if match.group(0).split(match.group("short"), 1)[1].strip().startswith("is ") and not match.group("short").isupper():
         return None

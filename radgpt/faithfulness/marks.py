@@ -121,8 +121,8 @@ def marks(text: str, start: int, end: int) -> Iterator[Mark]:
             for kind, value in {kind: value for kind, value in reversed(best)}.items() if best[0][0] == "finding" else dict.fromkeys(best):
                 yield Mark(kind, value, at, reached)
             if reached > busy:
-                # «both lungs» is a side and leaves its lungs to be found.
-                busy = word.end() if best[0][0] == "side" else reached
+                # «both lungs» is a side and leaves its lungs to be found, «follow-up CT» is advice and leaves its CT.
+                busy = word.end() if best[0][0] in ("side", "advice") else reached
                 inside = best[0][0] in ("finding", "device")
         elif at >= busy and len(found) > 6 and SUFFIX.search(found) and found not in COMMON_SUFFIXED:
             yield Mark("finding", f"word {found.rstrip('s')[:9]}", at, word.end())

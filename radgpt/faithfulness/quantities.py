@@ -7,7 +7,10 @@ MONTHS = {
     name: number
     for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1)
 }
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
+    r"|dec(?:ember)?)\.?"
+)
 SPELT = {
     word: number
     for number, words in enumerate(
@@ -48,7 +51,8 @@ _PLAIN_NUMBER = re.compile(rf"(?<![\d.]){_NUMBER}|\b(?:{'|'.join(SPELT)})\b")
 _WITH_UNIT = re.compile(rf"{_NUMBER}(?:(?: ?-?{_UNIT})?(?: ?x ?| by | to | ?- ?){_NUMBER}){{0,3}} ?-? ?(?P<unit>{_UNIT})(?![a-z])")
 DAYS = {"day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0, "hour": 1 / 24}
 _DURATION = re.compile(
-    rf"(?<![\d.])(?P<number>{_NUMBER}|\b(?:{'|'.join(SPELT)})\b)(?:[ -]?(?:to|-) ?{_NUMBER})?[ -]?(?P<unit>day|week|month|year|hour|yr|mo)s?\b"
+    rf"(?<![\d.])(?P<number>{_NUMBER}|\b(?:{'|'.join(SPELT)})\b)(?:[ -]?(?:to|-) ?{_NUMBER})?"
+    r"[ -]?(?P<unit>day|week|month|year|hour|yr|mo)s?\b"
 )
 _ONE_NUMBER = re.compile(_NUMBER)
 

@@ -13,7 +13,8 @@ from radgpt.faithfulness.quantities import Quantity, quantities
 from radgpt.faithfulness.vocabulary import COMPOSED, HISTORY
 
 _END = re.compile(
-    r"[.!?]+[\"')\]]*(?=\s|$)|[.!?](?=[\"(])|\n[ \t]*\n|\n(?=[ \t]*(?:[-*•]|\(?\d{1,2}[.)])[ \t])|(?<=[a-z])\.(?=[a-z]{2,} [a-z])|(?<=[a-z])\.(?=\d[.)])"
+    r"[.!?]+[\"')\]]*(?=\s|$)|[.!?](?=[\"(])|\n[ \t]*\n|\n(?=[ \t]*(?:[-*•]|\(?\d{1,2}[.)])[ \t])"
+    r"|(?<=[a-z])\.(?=[a-z]{2,} [a-z])|(?<=[a-z])\.(?=\d[.)])"
 )
 _LEAD_IN = re.compile(
     r"\b(?:reason|result|states?|is|was|are|says|notes?|reads|reports?|summary|impression|findings|indication)s?: ?(?=[\"\w])"
@@ -24,15 +25,16 @@ _NUMBERING = re.compile(r"[\s\"'“*•-]*(?:\(?\d{1,2}[.)](?=\s|[a-z\"'_])\s*)?
 _BARE_NUMBER = re.compile(r"\(?\d{1,2}[.)]?")
 _HARD = re.compile(r"[;:(]")
 _RESTART = re.compile(
-    r"(?:,|\band\b)\s*(?:and\s+)?(?:a|an|the|there|it|his|her|your|this|he|she|you|is|are|has|have|was|were)\b(?!\s+(?:seen|identified|noted|or)\b)"
+    r"(?:,|\band\b)\s*(?:and\s+)?(?:a|an|the|there|it|all|everything|some|his|her|your|this|he|she|you|is|are|has|have|was|were)\b(?!\s+(?:seen|identified|noted|or)\b)"
 )
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|remains?|appears?|lies|ends|terminates|measures)\b")
 _BREAK = re.compile(r"[,;:()]|\b(?:and|or|with|without|but|no|which|that|while|is|are|has|have)\b")
 _PREPOSITION = re.compile(
     r"\b(?:in|at|on|of|along|within|overlying|near|involving|to|throughout|over|around|behind|above|below|for|into|is|are|now|has|have|been)\s+(?:[\w]+\s+){0,2}$"
 )
-_OR_FOLLOWS = re.compile(r"\s*(?:and)?/?\s*or\b|/")
-_OR_LEADS = re.compile(r"\bor\s+(?:\w+\s+){0,2}$|/$")
+_OR_FOLLOWS = re.compile(r"\s*(?:and/)?or\b")
+_OR_LEADS = re.compile(r"\bor\s+(?:\w+\s+){0,2}$")
+_AUXILIARY = re.compile(r"\b(?:(?:is|are|was|were|has|have|been)\s+)+$")
 _LIST_GOES_ON = re.compile(r"[^.;:]{0,80}?\bor\b")
 _PREDICATE = re.compile(r"\s+(?:is|are|was|were|appears?|remains?)\b")
 _PLACED = re.compile(r"\b(?:in|of|within|around|at|both|for|to)\s+(?:the\s+|your\s+)?$")
@@ -54,7 +56,8 @@ class Statement:
     name: str
     """The finding, device or part."""
     status: str
-    """`present`, `likely`, `possible`, `absent`, `mentioned` (nothing is claimed) or `silent` (the text says that the report does not say)."""
+    """`present`, `likely`, `possible`, `absent`, `mentioned` (nothing is claimed) or `silent` (the text says that the
+    report does not say)."""
     start: int
     end: int
     sentence: int
@@ -221,7 +224,7 @@ def _denied(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int
             cue.kind == "negation_after"
             and cue.start >= mark.end
             and _reaches(cue, mark, found, stops)
-            and not _VERB.search(text, mark.end, cue.start)
+            and not _VERB.search(_AUXILIARY.sub("", text[mark.end : cue.start]))
             and not any(other.kind == "negation" and mark.end <= other.start < cue.start for other in found)
         ):
             return True
@@ -270,7 +273,7 @@ def _attach(text: str, sentence: Sentence) -> None:
         if mark.kind == "region":
             owner = _owner(text, mark.start, mark.end, [statement for statement in statements if statement.name == "abnormality"], regions)
             if owner is not None and abs(mark.start - owner.start) < 60:
-                owner.region = owner.region or mark.value
+                owner.region = mark.value if owner.region in ("", "chest") else owner.region
     for quantity in sentence.quantities:
         if quantity.kind == "measurement":
             owner = _owner(text, quantity.start, quantity.end, statements, regions)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -41,6 +41,11 @@ LASTING = frozenset(
     }
 )
 """Findings that are old by nature."""
+REGIONS_TOGETHER = {
+    "cardiomediastinum": ("heart", "mediastinum"),
+    "heart": ("cardiomediastinum",),
+    "mediastinum": ("cardiomediastinum",),
+}
 SERIOUS = frozenset({*ACUTE, "enlarged heart", "lung mass", "lung nodule", "fracture", "malignancy", "metastasis", "free air"})
 """Findings that «a normal chest» leaves no room for; wear and old scars it does."""
 LIMITS_OF_TIME = frozenset({"acute", "new", "active", "recent", "interval"})
@@ -93,7 +98,7 @@ def checks(claim: Claim, reported: Reported) -> list[Check]:
     if claim.mark is not None:
         check = _check_detail(claim, claim.mark, reported)
         return [check] if check is not None else []
-    return _check_abbreviation(claim)
+    return _check_abbreviation(claim, reported)
 
 
 def _check_statement(claim: Claim, said: Statement, reported: Reported) -> list[Check]:
@@ -120,7 +125,7 @@ def supporters(name: str, reported: Reported) -> list[Statement]:
     return found
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _entailing(name: str) -> tuple[str, ...]:
     return tuple(other for other, entailed in ENTAILS.items() if name in entailed)
 
@@ -133,7 +138,7 @@ def _kinds_of(name: str, reported: Reported) -> list[Statement]:
     return found
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _denying(name: str) -> tuple[str, ...]:
     return tuple(other for other, denied in DENIES.items() if name in denied)
 
@@ -173,7 +178,9 @@ def _check_present(said: Statement, reported: Reported) -> list[Check]:
     own = [statement for statement in candidates if statement.name == said.name] or candidates
     by_side = [statement for statement in candidates if not said.values("side") or said.values("side") & _sides(statement, reported)] or own
     best = max(by_side, key=lambda statement: (statement.name == said.name, CERTAINTY[statement.status]))
-    surest = max(CERTAINTY[statement.status] for statement in by_side)
+    # A sure sign of something, such as blunting for an effusion, makes no sure thing of what the report itself doubts.
+    sorts = (said.name, *(name for name, wider in IS_A.items() if said.name in wider))
+    surest = max(CERTAINTY[s.status] for s in [s for s in by_side if s.name in sorts] or by_side)
     result = [_supported(said, best)]
     if CERTAINTY[said.status] - surest >= 1 and surest == 1:
         result[0] = Check(said.start, said.end, "certainty")
@@ -487,10 +494,11 @@ def _check_detail(claim: Claim, mark: Mark, reported: Reported) -> Check | None:
             return Check(mark.start, mark.end, None if ok else mark.kind, *((by.start, by.end) if ok and by else (-1, -1)))
     value = mark.value
     if mark.kind == "change" and claim.regions:
+        regions = claim.regions.union(*(REGIONS_TOGETHER.get(region, ()) for region in claim.regions))
         told = [
             other
             for sentence in reported.sentences
-            if "chest" in claim.regions or claim.regions & sentence.values("region")
+            if "chest" in regions or regions & sentence.values("region")
             for other in sentence.marks
             if other.kind == "change"
         ]
@@ -505,10 +513,10 @@ def _check_detail(claim: Claim, mark: Mark, reported: Reported) -> Check | None:
     return Check(mark.start, mark.end, mark.kind) if mark.kind != "severity" else None
 
 
-def _check_abbreviation(claim: Claim) -> list[Check]:
+def _check_abbreviation(claim: Claim, reported: Reported) -> list[Check]:
     known = expansion(claim.short)
     if known is None:
-        return []
+        return [] if claim.short.lower() in reported.text else [Check(claim.start, claim.end, "abbreviation")]
     options = (known, *OTHER_EXPANSIONS.get(claim.short, ()))
     words = _content(claim.long)
     if any(_same_expansion(words, _content(re.sub(r"\(.*?\)", "", option))) for option in options):

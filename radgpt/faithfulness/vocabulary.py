@@ -397,7 +397,7 @@ CUES: dict[str, str] = {
     "negation_after": (
         "not (?:\\w+ ){0,2}(?:seen|identified|present|evident|visuali[sz]ed|demonstrated|visible|appreciated|not"
         "ed|found|detected|observed)(?! on (?:the )?(?:lateral|frontal|pa|ap|other));"
-        "(?:is|are) (?:not|absent|excluded);is absent;are absent;absent;"
+        "(?:is|are) (?:absent|excluded);is absent;are absent;absent;"
         "has (?:\\w+ )?(?:resolved|cleared|been removed|disappeared|gone);"
         "have (?:\\w+ )?(?:resolved|cleared|been removed|disappeared|gone);is gone;are gone;"
         "no longer (?:\\w+ )?(?:seen|present|visible|identified|evident|visuali[sz]ed|there);resolved;ruled out;none;"

@@ -2,9 +2,9 @@
 
 import re
 
-from radgpt.instructions.deduplication import rouge_l
 from radgpt.instructions.drafts import Draft
 from radgpt.instructions.report_facts import numbers, numbers_in_either_unit, plain_words
+from radgpt.instructions.rouge import rouge_l
 from radgpt.instructions.text_filters import word_count
 
 REPETITION = 0.9

@@ -1,6 +1,5 @@
 """Find instructions that ask the same again: exactly those that comparing all pairs would find, without comparing all pairs."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import numpy as np
 from rapidfuzz.distance import LCSseq
 
 from radgpt.errors import UserError
+from radgpt.instructions.rouge import f1, words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,28 +18,6 @@ AT_ONCE = 8192
 """Signatures compared at once, so that they stay in a core's cache."""
 MOST_WORDS = 0x110000
 """Distinct words that a code point each can stand for."""
-
-_WORD = re.compile(r"\w+")
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words in any script."""
-    return _WORD.findall(text.casefold())
-
-
-def rouge_l(first: str, second: str) -> float:
-    """ROUGE-L F1 of two texts over their `words` (Lin, 2004): 2 x longest common subsequence / both lengths, in [0, 1].
-
-    >>> rouge_l("Is there a pneumothorax?", "Is there an effusion?")
-    0.5
-    """
-    one, two = words(first), words(second)
-    return f1(LCSseq.similarity(one, two), len(one) + len(two)) if one and two else float(one == two)
-
-
-def f1(common: int, both_lengths: int) -> float:
-    """ROUGE-L F1 of texts with so many words together, `common` of them in a common subsequence."""
-    return 2 * common / both_lengths
 
 
 def least_common(both_lengths: int, max_rouge_l: float) -> int:

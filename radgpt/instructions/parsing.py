@@ -24,15 +24,17 @@ _REMARK_BEFORE = re.compile(
 )
 _BULLET = re.compile(r"(?:[-*•–]\s+|\(?\d{1,2}[.):]\s+|#+\s+)")
 _NUMBER = re.compile(r"(?:\(?\d{1,2}[.):]\s+|#+\s+)")
+_SECOND = re.compile(r"\(?2[.):]\s")
 _NUMBER_WITHIN = re.compile(r"(?<=[?.!\"”]) (?=\(?\d{1,2}[.)] \S)|(?<=[?.!]\"), (?=\")")
 """Where a list that stands on one line goes on."""
 _JSON_BRACKETS = re.compile(r"\A\[(?=\")|(?<=\")\]\Z")
 _INSTRUCTION_LABEL = re.compile(
-    r"\**(?:(?:new|example|generated|first|second|third|follow-?up) )?(?:question|instruction|task|prompt|query|q|turn|user|human|clinician"
-    r"|doctor|physician)(?: ?#?\d+)?(?: \([^)\n]{0,30}\))?\**\s*(?:[:.]\**\s*|(?=\Z))",
+    r"\**(?:(?:new|example|generated|first|second|third|follow-?up|the|a) )?"
+    r"(?:question|instruction|task|prompt|query|q|turn|user|human|doctor|physician|clinician(?: (?:could |might |may )?(?:asks?|says?),?)?)"
+    r"(?: ?#?\d+)?(?: \([^)\n]{0,30}\))?\**\s*(?:[:.]\**\s*|(?<=s,)\s+|(?=\Z))",
     re.IGNORECASE,
 )
-_ANSWER_LABEL = re.compile(r"\**(?:(?:final )?answer|response|reply|output|a)\**\s*:\**\s*", re.IGNORECASE)
+_ANSWER_LABEL = re.compile(r"\**(?:(?:final )?answer|response|reply|output|reworded text|summary|a)\**\s*:\**\s*", re.IGNORECASE)
 _ANSWER_LINE = re.compile(r"\**(?:(?:expected |final )?answer|response|reply|assistant|a)(?: ?#?\d+)?\**\s*:", re.IGNORECASE)
 _NEXT_LABEL = re.compile(r"\n?\s*\**(?:(?:expected )?answer|response|a)(?: ?#?\d+)?\**\s*:.*", re.IGNORECASE | re.DOTALL)
 _TALKS_ON = re.compile(r"\n\s*\**(?:question|instruction|user|human)(?: ?#?\d+)?\**\s*:.*", re.IGNORECASE | re.DOTALL)
@@ -62,7 +64,8 @@ def parse_turns(reply: str, turns: int) -> list[str]:
     lines = [part for line in _lines(reply) for part in _NUMBER_WITHIN.split(line)]
     opens = next((way for way in (_numbered, _bulleted) if any(map(way, lines))), None)
     found: list[str] = []
-    awaited = opens is None
+    # A prompt's last words may stand for the first number.
+    awaited = opens is None or bool(_SECOND.match(next(line for line in lines if opens(line))))
     while lines and len(found) < turns:
         line, rest = lines[0], lines[1:]
         if _ANSWER_LINE.match(_without_bullet(line)):

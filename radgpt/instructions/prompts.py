@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from radgpt.config import AnswerPrompt, ChatPrompt, InstructionPrompt
 from radgpt.errors import UserError
-from radgpt.instructions.deduplication import words
+from radgpt.instructions.rouge import words
 from radgpt.instructions.tasks import SECTION_ANSWERS
 from radgpt.records import FOLLOW_UP, SECTIONS, Report, canonical_json
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from radgpt.config import DuplicateScope, Instructions
-from radgpt.instructions.deduplication import Duplicates
 from radgpt.instructions.drafts import Draft, Test
 from radgpt.instructions.filters import first_reason, instruction_tests
 from radgpt.instructions.generations import why
@@ -18,6 +18,9 @@ from radgpt.instructions.report_index import open_reports
 from radgpt.instructions.tasks import SECTION_ANSWERS
 from radgpt.records import FOLLOW_UP, Dropped, Generation, Instruction, Report, read_records
 from radgpt.run import Run
+
+if TYPE_CHECKING:
+    from radgpt.instructions.deduplication import Duplicates
 
 WRITES = {"instructions": "instructions.jsonl", "dropped_instructions": "dropped_instructions.jsonl"}
 
@@ -32,6 +35,8 @@ def run(run: Run, raw_instructions: Path, reports: Path, instructions: Instructi
     A conversation ends before its first turn that is not fit. The first turn must say something new among all instructions that
     `instructions.duplicates` names, later ones among those about the same report: the rows about one report stand together.
     """
+    from radgpt.instructions.deduplication import Duplicates
+
     tests = instruction_tests(instructions)
     counts: Counter[str] = Counter(kept=0, dropped=0)
     whole_run = instructions.duplicates is DuplicateScope.run
@@ -64,7 +69,7 @@ def earlier_texts(instructions: Instructions) -> dict[str, list[str]]:
 
 
 def turns_of(
-    generation: Generation, report: Report, turns: int, tests: Mapping[str, Test], duplicates: list[Duplicates]
+    generation: Generation, report: Report, turns: int, tests: Mapping[str, Test], duplicates: "list[Duplicates]"
 ) -> Iterator[Instruction | Dropped]:
     """What a generation holds: its instruction or the turns of its conversation, from the first unfit one on as dropped.
 

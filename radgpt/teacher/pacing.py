@@ -27,6 +27,9 @@ UNEXPLAINED = 0.1
 """Share of requests refused at a speed that was let in before, above which the endpoint is taken to allow less than it did. Fewer are
 what a busy endpoint refuses whatever our speed, and slowing down for each of those would come near to a standstill."""
 
+TOLERATED = 0.02
+"""Share of the last hundred or so requests that may be refused at a speed above the measured one: that much comes by chance."""
+
 JUDGED_OVER = 1.0
 """Seconds of which a measurement says something."""
 
@@ -94,6 +97,7 @@ class Pacer:
         now = clock()
         self._requests_used_up = self._tokens_used_up = self._held_until = self._slowed_at = self._regained_at = now
         self._refused_at = now
+        self._refused_lately = 0.0  # share of the last hundred or so requests
         self._holds_in_a_row = self._episodes = 0
         self._work = self._refused_work = 0.0
         self._work_at_cut = self._refused_work_at_cut = 0.0
@@ -131,6 +135,7 @@ class Pacer:
         """Tell that a request was let in."""
         now = self._clock()
         self._holds_in_a_row = 0
+        self._refused_lately *= 0.99
         quiet_since = self._slowed_at + self._quiet
         if self.speed < 1 and now > quiet_since:
             self.speed = min(1.0, self.speed * (1 + RECOVERY * (now - max(self._regained_at, quiet_since))))
@@ -140,12 +145,14 @@ class Pacer:
         """Tell that a request was refused for coming too fast: hold all, for `retry_after` seconds or a growing while."""
         now = self._clock()
         self.refused += 1
+        self._refused_lately += 0.01 * (1 - self._refused_lately)
         if admission.moment >= self._refused_at:  # not one of those that were under way at the last refusal
             self._refused_at = now
             self._holds_in_a_row += 1
             self._episodes += 1
             unexplained = self._unexplained() > UNEXPLAINED
-            if self._measured is None or self.speed > self._measured or unexplained:
+            too_fast = self._measured is None or (self.speed > self._measured and self._refused_lately > TOLERATED)
+            if too_fast or unexplained:
                 self._slow_down(admission, now, afresh=unexplained)
         self._refused_work += admission.cost
         seconds = FIRST_HOLD * 2 ** min(self._holds_in_a_row - 1, 10) if retry_after is None else retry_after

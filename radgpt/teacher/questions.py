@@ -191,8 +191,9 @@ def _answer_finding(finding: Finding, found: Sequence[str]) -> str:
     if statement is None:
         return f"The report does not mention {finding.phrase}."
     if statement.status == "absent":
-        limit = limit_of(statement.sentence)
-        verdict = "No" if limit is None or not finding.pattern.search(statement.sentence) else f"No {limit} one"
+        named = finding.pattern.search(statement.sentence)
+        limit = limit_of(statement.sentence[: named.start()]) if named else None
+        verdict = "No" if limit is None else f"No {limit} one"
     else:
         details = [detail for detail in (statement.size, _side_phrase(statement.side)) if detail]
         verdict = ", ".join(["Yes" if statement.status == "present" else "Possibly", *details])

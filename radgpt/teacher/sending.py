@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -238,7 +238,7 @@ class Sender:
                 "prompt_version": row.request.prompt_version,
                 "started": row.started,
                 "finish_reason": completion.finish_reason,
-                **asdict(reply),
+                **vars(reply),
             },
         )
         return reply

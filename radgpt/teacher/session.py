@@ -236,11 +236,10 @@ class Session:
         grace = self._teacher.timeout if isinstance(self._error, BudgetSpentError) else min(GRACE, self._teacher.timeout)
         if under_way:
             log.info("waiting for %d requests under way, which are paid for (%.0f s at most; Ctrl-C drops them)", len(under_way), grace)
-            arriving = asyncio.gather(*under_way, return_exceptions=True)
-            arriving.add_done_callback(lambda _: self._drop.set())
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._drop.wait(), grace)
-            arriving.cancel()
+            ends = [asyncio.create_task(asyncio.wait(under_way)), asyncio.create_task(self._drop.wait())]
+            await asyncio.wait(ends, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
 
     async def _end_all(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Cancel tasks, wait for their end, and tell those who wait for their replies."""

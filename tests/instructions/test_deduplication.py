@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from radgpt.instructions.deduplication import FEW, Duplicates, f1, least_common, rouge_l, signature, words
+from radgpt.instructions.deduplication import FEW, Duplicates, least_common, signature
+from radgpt.instructions.rouge import f1, rouge_l, words
 
 THRESHOLDS = [0.1, 0.3, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 0.99, 1.0]
 

@@ -174,7 +174,6 @@ def test_filters_and_search_narrow_the_list_which_stays_as_it_was(page: Any) -> 
     shows(page, "r1/2")
     page.locator("#search").fill("nobody says this")
     playwright.expect(page.locator("#pair")).to_contain_text("No answer fits these filters")
-    page.keyboard.press("Escape")
     page.get_by_role("button", name="Show all answers").click()
     playwright.expect(rows).to_have_count(5)
     page.locator("#state").select_option("undecided")

@@ -12,11 +12,12 @@ from fake_openai import serve
 
 from radgpt.artifacts import write_records
 from radgpt.config import AnswerPrompt, Data, DataUse, DuplicateScope, Governance, Instructions, Provider, Source, Teacher
-from radgpt.errors import DryRunEnd
+from radgpt.errors import DryRunEnd, UserError
 from radgpt.instructions.prompts import context
 from radgpt.records import FOLLOW_UP, SPLITS, Dropped, Generation, Instruction, Pair, Report, read_records
 from radgpt.run import Run
 from radgpt.stages import generate_answers, generate_instructions, postprocess_answers, postprocess_instructions
+from radgpt.teacher import rules
 from radgpt.teacher.ask import Reply, Request
 
 DATA = Data(source=Source.synthetic, governance=Governance.synthetic)
@@ -60,7 +61,7 @@ def test_conversations_by_rules_become_pairs_of_several_turns(tmp_path: Path) ->
     asked = two.path("instructions")
     generate_answers.run(three, asked, reports, prompt.answer, Teacher(), DATA, DataUse(), 0)
     four = a_run(tmp_path / "4", postprocess_answers)
-    postprocess_answers.run(four, three.path("raw_answers"), asked, reports, prompt.chat, config.dataset, 0)
+    postprocess_answers.run(four, three.path("raw_answers"), asked, reports, prompt.chat, config.dataset, DATA, 0)
 
     questions = rows_of(two, "instructions", Instruction)
     assert [row.instruction_id for row in questions] == [row.generation_id for row in rows_of(three, "raw_answers", Generation)]
@@ -268,3 +269,36 @@ def test_duplicates_are_sought_within_a_report_or_a_run_and_in_earlier_runs(tmp_
     earlier = [str(tmp_path / "first" / "instructions.jsonl")]
     assert kept(tmp_path / "c", raw, reports, earlier=earlier) == ["r0/0", "r0/1"]
     assert kept(tmp_path / "d", raw, reports, earlier=earlier, duplicates=DuplicateScope.run) == []
+
+
+def test_rules_refuse_a_task_that_they_do_not_know(tmp_path: Path) -> None:
+    report = next(read_records(write_reports(tmp_path / "reports.jsonl"), Report))
+    for kind in ("instruction", "answer"):
+        with pytest.raises(UserError, match=r"^teacher=rules has no rules for relation_extraction, only for .*findings_to_impression: set"):
+            rules.reply(Request("r0/0", kind, "relation_extraction", [], report, instruction="Pair them."), 0)
+    assert rules.reply(Request("r0/0", "instruction", "question_answering", [], report), 0).text.count("\n") == 0
+
+
+def test_every_prompt_set_is_asked_over_http_and_its_replies_are_kept(tmp_path: Path) -> None:
+    reports = write_reports(tmp_path / "reports.jsonl", 8)
+    sound = "List the findings that concern the left side."
+    with serve(
+        reply=lambda messages: (
+            f"Sure, here it is:\n**Instruction:** {sound}" if "other reports" in messages[-1]["content"] else "An effusion."
+        )
+    ) as server:
+        for option in ("asclepius", "self_instruct"):
+            config = composed(f"prompt={option}", f"instructions={option}", "teacher=local", "instructions.duplicates=report")
+            one = a_run(tmp_path / option, generate_instructions)
+            generate_instructions.run(
+                one, reports, config.instructions, config.prompt.instruction, local(server.base_url), DATA, DataUse(), 0
+            )
+            raw = rows_of(one, "raw_instructions", Generation)
+            assert {row.prompt_version for row in raw} == {f"instruction-2+{option}-1"}
+            two = a_run(tmp_path / f"{option}-kept", postprocess_instructions)
+            postprocess_instructions.run(two, one.path("raw_instructions"), reports, config.instructions)
+            questions = rows_of(two, "instructions", Instruction)
+            assert {row.text for row in questions} == {sound} and len({row.task for row in questions}) > 1
+            three = a_run(tmp_path / f"{option}-answers", generate_answers)
+            generate_answers.run(three, two.path("instructions"), reports, config.prompt.answer, local(server.base_url), DATA, DataUse(), 0)
+            assert {(row.outcome, row.text) for row in rows_of(three, "raw_answers", Generation)} == {("ok", "An effusion.")}

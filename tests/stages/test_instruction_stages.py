@@ -250,7 +250,8 @@ def test_answers_without_their_instruction_are_refused(tmp_path: Path) -> None:
             write(row)
     run = a_run(tmp_path / "5", postprocess_answers)
     with pytest.raises(UserError, match="generate the answers again"):
-        postprocess_answers.run(run, runs["raw_answers"].path("raw_answers"), tmp_path / "short.jsonl", reports, CHAT_PROMPT, Dataset(), 0)
+        answers = runs["raw_answers"].path("raw_answers")
+        postprocess_answers.run(run, answers, tmp_path / "short.jsonl", reports, CHAT_PROMPT, Dataset(), DATA, 0)
 
 
 def test_a_report_id_that_stands_twice_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Batches end in the same outcomes as calls, and nothing is submitted twice wherever a run is cut off."""
 
 import json
+import os
+import ssl
 from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
@@ -23,6 +25,9 @@ from radgpt.teacher.batch_service import BatchService
 from radgpt.teacher.budget import BudgetSpentError
 from radgpt.teacher.journal import Journal
 
+CERTIFICATES = ssl.create_default_context()
+"""Read once: each reading takes as long as the test of a whole batch."""
+
 
 class Killed(BaseException):
     """Stands for a kill -9: nothing that runs afterwards may be relied on."""
@@ -33,6 +38,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", "sk-test-4b1d")
     monkeypatch.setattr(batch, "FIRST_LOOK", 0.005)
     monkeypatch.setattr(batch_service, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(batch_service, "trusted", lambda endpoint: CERTIFICATES)
 
 
 def teacher_at(server: FakeBatch, **settings: Any) -> Teacher:
@@ -174,6 +180,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, fatal: int | None) -> list[str]:
 
 def test_a_run_that_is_killed_anywhere_goes_on_and_submits_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, 3)
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # guards against power cuts, not kills, and takes most of the time
     faults = {"row 1": ["500"], "row 4": ["empty"]}
     with monkeypatch.context() as patch, serve_batches(faults) as server:
         whole = steps(patch, None)

@@ -104,7 +104,10 @@ def bedrock_at(teacher: Teacher, endpoint: Endpoint, key: str) -> Any:
 
 
 def vertex_at(teacher: Teacher, endpoint: Endpoint, key: str) -> Any:
-    """Google Vertex AI as the client knows it: an access token where one is given, else Application Default Credentials."""
+    """Google Vertex AI as the client knows it: an access token where one is given, else Application Default Credentials.
+
+    Google's library fetches those from Google, by connections of its own in which no report is.
+    """
     from openai.providers import vertex
 
     if teacher.api_key_env is not None:

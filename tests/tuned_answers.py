@@ -43,6 +43,8 @@ REPORTS = {
 QUESTION = "What does the report say?"
 
 ANSWERS: list[tuple[str, str, str, str | None]] = [
+    ("A", "Explain this.", "The doctor recommends another X-ray in about six weeks to be sure that the infection clears up.", None),
+    ("B", "Is anything urgent?", "There is no evidence of a pneumothorax, and all lines and tubes are appropriately positioned.", None),
     ("A", "Is there a pleural effusion?", "Yes, the report describes a small effusion on the left side.", None),
     ("A", "Is there a pleural effusion?", "Yes, the report describes a small effusion on the right side.", "side"),
     ("A", "Is there a pleural effusion?", "No, there is no pleural effusion.", "negation"),
