@@ -358,17 +358,17 @@ def made_up_rows(count: int) -> Iterator[Row]:
     """What the rules teacher asks and answers about made-up reports."""
     from radgpt.reports.readers import synthetic
     from radgpt.reports.sectioning import as_report
-    from radgpt.teacher import rules
     from radgpt.teacher.ask import Request
+    from radgpt.teacher.rules.replies import reply
 
     data = Data(source=Source.synthetic, governance=Governance.synthetic, synthetic_reports=count)
     for document in synthetic.load(data, list(synthetic.plan(data, 0).items)):
         report = as_report(replace(document, text=dated(document.text)), Sectioning.radgpt)
         for number, task in enumerate(TASKS):
             for turn in range(2):
-                asked = rules.reply(Request(f"{report.report_id}/{number + 4 * turn}", "instruction", task, [], report), 0)
+                asked = reply(Request(f"{report.report_id}/{number + 4 * turn}", "instruction", task, [], report), 0)
                 if asked.outcome == "ok":
-                    answer = rules.reply(Request(f"{report.report_id}/{number}", "answer", task, [], report, instruction=asked.text), 0)
+                    answer = reply(Request(f"{report.report_id}/{number}", "answer", task, [], report, instruction=asked.text), 0)
                     if answer.outcome == "ok":
                         yield task, asked.text, answer.text, report
 

@@ -177,6 +177,8 @@ $APP_CONFIG_GROUPS
 Examples:
   python run.py stage=preprocess experiment=hippo/lora data.path=/data/mimic-cxr
   python run.py stage=generate_instructions experiment=hippo/lora data.path=/data/mimic-cxr teacher.base_url=http://127.0.0.1:8000/v1
+  python run.py stage=generate_instructions data=openi data.path=NLMCXR_reports.tgz teacher=openai teacher.dry_run=true
+  python run.py stage=review experiment=demo/synthetic
   python run.py stage=finetune experiment=hippo/lora data.path=/data/mimic-cxr deepspeed=zero2 launch=torchrun
   python run.py -m stage=finetune experiment=demo/synthetic tuning.r=4,8,16 training.learning_rate=1e-3,2e-3
   python run.py stage=chat experiment=demo/synthetic chat.report=report.txt

@@ -195,6 +195,9 @@ class InstructionPrompt:
     examples: int = 3
     """In-context examples in a prompt."""
 
+    def __post_init__(self) -> None:
+        refuse(self.examples < 0, f"prompt.instruction.examples={self.examples} must be 0 or above")
+
 
 @dataclass
 class AnswerPrompt:
@@ -203,7 +206,8 @@ class AnswerPrompt:
     version: str = MISSING
     system: str = MISSING
     templates: dict[str, str] = field(default_factory=dict)
-    """Task to template; `{report}` and `{instruction}` are filled in. That of follow_up, a conversation's later turns, has no `{report}`."""
+    """Task to template; `{report}` and `{instruction}` are filled in. That of follow_up, for a conversation's later turns, has no
+    `{report}`."""
 
 
 @dataclass
@@ -268,7 +272,7 @@ class Instructions:
     """Length of an accepted instruction, in words."""
     language: Language = Language.en
     max_rouge_l: float = 0.7
-    """An instruction whose ROUGE-L F1 with an earlier one about the same report exceeds this is a duplicate."""
+    """An instruction whose ROUGE-L F1 with an earlier one, among those that `duplicates` names, exceeds this is a duplicate."""
 
     def __post_init__(self) -> None:
         for task, weight in self.task_weights.items():

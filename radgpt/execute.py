@@ -70,6 +70,11 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
         fresh = config.force or not stage.cached
         done = None if fresh else lookup.done(name)
         unfinished = None if fresh or done else lookup.unfinished(name)
+        if config.force and Teacher in stage.sections.values():
+            unfinished = lookup.begun_by_force(name)  # what it asked is paid for
+        if done and done[1].metrics.get("failed"):
+            # Rows of a teacher that came to nothing are asked again, and only those: the others stand in its journal.
+            unfinished, done = done[0], None
         job_config, raised_by = inherited(config, stage, reads, unfinished)
         governance = job_config.data.governance
         if raised_by:
@@ -111,13 +116,14 @@ def run_in(
     mode_of(config)  # refused before a folder is made
     attestation_sha256 = attestation_of(config, stage)
     closed = config.data.governance is Governance.credentialed
-    if directory is None:
+    previous = None if directory is None else manifest.load(directory)
+    if directory is None or previous is None:
         # A sweep agent names the run of the one stage that it starts; the stages of a pipeline need ids of their own.
         given = os.environ.get("WANDB_RUN_ID") if config.stage == stage.name else None
         run_id = given or secrets.token_hex(4)
         directory = Path(config.outputs) / config.name / stage.name / f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{run_id}"
     else:
-        run_id = manifest.load(directory).id
+        run_id = previous.id
         print(f"{stage.name}: continuing {directory}", flush=True)
     make_folder(directory)
     if closed:
@@ -155,7 +161,9 @@ def run_in(
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
         status = "interrupted" if stopped else f"failed: {type(error).__name__}"
-        replace(record, status=status, wall_seconds=round(time.monotonic() - start, 3)).save(directory)
+        ended = replace(record, status=status, wall_seconds=round(time.monotonic() - start, 3))
+        # Where only failed rows were asked again, the outcome before stands as it was.
+        (previous if previous is not None and previous.status == "done" else ended).save(directory)
         if stopped and stage.cached:
             print(f"\n{stage.name}: interrupted; to resume: {command_line(closed)}", file=sys.stderr, flush=True)
         raise
@@ -167,6 +175,8 @@ def run_in(
         directory
     )
     print(f"{stage.name}: done in {wall_seconds:.1f} s, {directory}{headline(metrics)}", flush=True)
+    if metrics.get("failed"):
+        print(f"{stage.name}: rows that failed: {metrics['failed']}; the same command asks for them again", file=sys.stderr, flush=True)
     return metrics
 
 

@@ -1,13 +1,12 @@
 """A stage's key: the digest of everything that its outcome depends on, so that equal work is done once."""
 
-import hashlib
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from radgpt import stages
 from radgpt.config import Config, Data, as_mapping
 from radgpt.external import external_file
-from radgpt.records import canonical_json
+from radgpt.records import canonical_digest
 from radgpt.reports import reading
 
 
@@ -17,21 +16,19 @@ def key(config: Config, stage_name: str) -> str:
     Fields marked `operational` in the config stay out. Raises UserError where external input is missing.
     """
     stage = stages.load(stage_name)
-    return hashlib.sha256(
-        canonical_json(
-            {
-                "stage": stage_name,
-                "sections": {
-                    stages.section_path(config, kind): kept
-                    for kind in stage.sections.values()
-                    if (kept := outcome_settings(stages.section(config, kind), stages.section_path(config, kind)))
-                },
-                "settings": {name: getattr(config, name) for name in stage.settings},
-                "reads": {name: input_key(config, name) for name in stage.reads},
-                "external": reading.digest(config.data) if Data in stage.sections.values() else None,
-            }
-        ).encode()
-    ).hexdigest()
+    return canonical_digest(
+        {
+            "stage": stage_name,
+            "sections": {
+                stages.section_path(config, kind): kept
+                for kind in stage.sections.values()
+                if (kept := outcome_settings(stages.section(config, kind), stages.section_path(config, kind)))
+            },
+            "settings": {name: getattr(config, name) for name in stage.settings},
+            "reads": {name: input_key(config, name) for name in stage.reads},
+            "external": reading.digest(config.data) if Data in stage.sections.values() else None,
+        }
+    )
 
 
 def input_key(config: Config, artifact: str) -> str:

@@ -46,6 +46,13 @@ class Lookup:
         """The folder of the newest run of the same work that was killed, interrupted or failed: what it had done is kept."""
         return next((directory for directory, found in self._same_work(name) if found.status != "done"), None)
 
+    def begun_by_force(self, name: str) -> Path | None:
+        """The folder of the newest run of the same work, if `force=true` began it and it did not end."""
+        for directory, found in self._same_work(name)[:1]:
+            if found.status != "done" and any(word.lstrip("+").startswith("force=") for word in found.argv):
+                return directory
+        return None
+
     def _same_work(self, name: str) -> list[tuple[Path, Manifest]]:
         """Runs with the stage's key that read the same bytes: a forced rerun upstream makes what follows stale though keys agree."""
         stage_key, digests = key(self._config, name), {artifact: read["sha256"] for artifact, read in self.reads(name).items()}

@@ -1,5 +1,6 @@
 """One small frozen dataclass for each kind of row that stages hand on, and their JSONL reading."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
@@ -29,6 +30,9 @@ FURTHER_TASKS = (
 )
 """What else we have prompts for: the report's own impression from the rest of it; anything, in the manner of self-instruct (Wang et al.,
 ACL 2023); the tasks that Asclepius (Kweon et al., arXiv:2309.00237) has beside the four."""
+
+SECTION_ANSWERS = {"findings_to_impression": "impression"}
+"""Task to the section of the report that answers it: no teacher is asked, and the student does not see that section."""
 
 FOLLOW_UP = "follow_up"
 """The task of a conversation's later turns."""
@@ -343,3 +347,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def canonical_json(value: Any) -> str:
     """The one spelling of a JSON value that digests are taken of."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def canonical_digest(value: Any) -> str:
+    """SHA-256 of a JSON value in its one spelling, in hexadecimal; half a surrogate pair, as broken text may hold one, counts as itself."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()

@@ -9,12 +9,10 @@ from typing import Any
 
 from radgpt import stages
 from radgpt.config import Config, Teacher
+from radgpt.instructions.pool_epochs import POOL_FOLDER
 from radgpt.launch import arguments_of
 from radgpt.run import Run
-
-JOURNAL = "journal.jsonl"
-POOL = "pool"
-"""What a teacher stage keeps in its folder to go on from."""
+from radgpt.teacher.journal import JOURNAL_FILE
 
 
 class Rehearsal(Run):
@@ -38,9 +36,9 @@ def rehearse(config: Config, stage: stages.Stage, reads: Mapping[str, Path], unf
         DryRunEnd: with what it would take.
     """
     with TemporaryDirectory(prefix="radgpt-dry-run-") as folder:
-        if unfinished is not None and (unfinished / JOURNAL).exists():
-            (Path(folder) / JOURNAL).symlink_to((unfinished / JOURNAL).resolve())  # may be large, and is only read
-        if unfinished is not None and (unfinished / POOL).exists():
-            shutil.copytree(unfinished / POOL, Path(folder) / POOL)
+        if unfinished is not None and (unfinished / JOURNAL_FILE).exists():
+            (Path(folder) / JOURNAL_FILE).symlink_to((unfinished / JOURNAL_FILE).resolve())  # may be large, and is only read
+        if unfinished is not None and (unfinished / POOL_FOLDER).exists():
+            shutil.copytree(unfinished / POOL_FOLDER, Path(folder) / POOL_FOLDER)
         run = Rehearsal(directory=Path(folder), writes=stage.writes)
         stage.function(run, **arguments_of(config, stage, reads))

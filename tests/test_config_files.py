@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import composed
 from omegaconf import OmegaConf
 
@@ -63,6 +64,19 @@ def test_every_file_says_what_it_is(option: str) -> None:
     group, name = option.split("=")
     text = (CONF / group / f"{name}.yaml").read_text()
     assert text.startswith("#")
+
+
+@pytest.mark.parametrize("group", sorted(file.parent.name for file in CONF.glob("*/default.yaml")))
+def test_a_default_shows_every_setting_of_its_group(group: str) -> None:
+    def shown(node: object, prefix: str) -> set[str]:
+        return {
+            path
+            for name, value in (node.items() if isinstance(node, dict) else ())
+            for path in ({f"{prefix}{name}"} | shown(value, f"{prefix}{name}."))
+        }
+
+    written = yaml.safe_load((CONF / group / "default.yaml").read_text())
+    assert {path for path in settings() if path.startswith(f"{group}.")} <= shown(written, f"{group}.")
 
 
 def test_every_stage_has_a_file_and_every_file_a_stage() -> None:
@@ -153,6 +167,13 @@ def test_an_unknown_stage_lists_the_stages() -> None:
             ["data=csv", "data.path=x", "data.hf_revision=a"],
             "data.hf_revision has no meaning with data.source=table, only with huggingface; leave it out",
         ),
+        (["prompt.instruction.examples=-1"], "prompt.instruction.examples=-1 must be 0 or above"),
+        (["instructions.turns=0"], "instructions.turns=0 must be at least 1"),
+        (["instructions.per_report=0"], "instructions.per_report=0 must be at least 1"),
+        (["instructions.pool_epoch=0"], "instructions.pool_epoch=0 must be at least 1"),
+        (["instructions.min_words=61"], "instructions.min_words=61 must lie between 1 and instructions.max_words=60"),
+        (["dataset.min_faithfulness=90"], "dataset.min_faithfulness=90.0 must lie in [0, 1]"),
+        (["review.port=65536"], "review.port=65536 must lie between 0 and 65535"),
         (["name=../x"], "name=../x names a folder: use letters, digits, '-', '_' and '.' only"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conftest import ROOT
 
-HEAVY = ("torch", "transformers", "wandb", "openai", "datasets")
+HEAVY = ("torch", "transformers", "wandb", "openai", "datasets", "aiohttp", "pyarrow", "numpy", "jinja2")
 
 
 def test_help_names_every_stage_every_group_and_five_examples(radgpt: Callable, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from radgpt.artifacts import write_records
 from radgpt.errors import UserError
-from radgpt.records import Pair, Prediction, Report, Section, as_row, read_records
+from radgpt.records import Pair, Prediction, Report, Section, as_row, canonical_digest, read_records
 
 SECRET = "Pneumothorax of Mr Example"
 REPORT = Report(
@@ -60,3 +60,10 @@ def test_numbers_are_no_texts_and_texts_no_numbers(tmp_path: Path) -> None:
     assert list(read_records(written(tmp_path / "rows.jsonl", row), Prediction))
     with pytest.raises(UserError, match="'new_tokens' is not what a Prediction holds there"):
         list(read_records(written(tmp_path / "rows.jsonl", row | {"new_tokens": "3"}), Prediction))
+
+
+def test_a_digest_depends_on_the_value_alone_and_knows_broken_text() -> None:
+    messages = [{"role": "user", "content": "No effusion."}]
+    assert canonical_digest(messages) == canonical_digest([{"content": "No effusion.", "role": "user"}])
+    assert canonical_digest(messages) != canonical_digest([{"role": "user", "content": "No effusion"}])
+    assert canonical_digest("\ud800") != canonical_digest("\ud801")

@@ -1,4 +1,4 @@
-"""An installed wheel carries conf/, experiments/ and the quality page's template as real files and composes from any folder."""
+"""An installed wheel carries conf/, experiments/, templates and prices as real files and composes from any folder."""
 
 import os
 import subprocess
@@ -23,12 +23,10 @@ def test_the_wheel_works_away_from_the_checkout(tmp_path: Path, environment: dic
     shipped = {path.relative_to(installed / "radgpt" / "conf") for path in (installed / "radgpt" / "conf").rglob("*.yaml")}
     assert {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml")} <= shipped
     assert Path("experiment/demo/synthetic.yaml") in shipped
-    assert (installed / "radgpt" / "reports" / "quality.html.j2").read_bytes() == (
-        ROOT / "radgpt" / "reports" / "quality.html.j2"
-    ).read_bytes()
-    assert (installed / "radgpt" / "teacher" / "prices.yaml").read_bytes() == (ROOT / "radgpt" / "teacher" / "prices.yaml").read_bytes()
-    page = Path("radgpt", "review", "page")
-    assert {file.name for file in (ROOT / page).iterdir()} == {file.name for file in (installed / page).iterdir()}
+    package = [path.relative_to(ROOT) for path in (ROOT / "radgpt").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {"quality.html.j2", "card.md.j2", "style.css", "prices.yaml", "review.js", "icon.svg"} <= {path.name for path in package}
+    for path in package:
+        assert (installed / path).read_bytes() == (ROOT / path).read_bytes(), path
     done = subprocess.run(
         [sys.executable, "-c", "import radgpt; print(radgpt.__file__); from radgpt.cli import main; main()", "--cfg", "job", "model=tiny"],
         cwd=tmp_path,

@@ -9,6 +9,7 @@ from radgpt.faithfulness.reported import Reported
 from radgpt.faithfulness.sentences import Sentence
 
 TELLING = frozenset({"side", "severity", "change", "location", "negation"})
+DOUBT = frozenset({"possible", "possible_after", "likely", "likely_after"})
 MOST_CHANGED = 3
 """Words of either sentence that the other may lack."""
 LEAST_COMMON = 0.6
@@ -27,11 +28,18 @@ def alterations(text: str, sentence: Sentence, reported: Reported) -> list[tuple
         longest = max(words.total(), theirs.total())
         if common < 2 or longest - common > MOST_CHANGED or common < LEAST_COMMON * longest:
             continue
-        changed = _changed(said, [mark for mark in source.marks if mark.kind in TELLING], sentence)
+        changed = _made_sure(sentence, source) + _changed(said, [mark for mark in source.marks if mark.kind in TELLING], sentence)
         if not changed:
             return []
         found = found or changed
     return found
+
+
+def _made_sure(sentence: Sentence, source: Sentence) -> list[tuple[str, Mark]]:
+    """«Is definitely» for «may be»."""
+    sure = [mark for mark in sentence.marks if mark.kind == "sure"]
+    doubted = any(mark.kind in DOUBT for mark in source.marks) and not source.has("sure")
+    return [("certainty", sure[0])] if sure and doubted else []
 
 
 def _changed(said: Iterable[Mark], held: Iterable[Mark], sentence: Sentence) -> list[tuple[str, Mark]]:

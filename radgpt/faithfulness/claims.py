@@ -26,6 +26,7 @@ _GENERAL = re.compile(
     r"|\b(?:refers? to|stands? for|is called|are called|is known as|are known as|is when"
     r"|occurs? when|happens? when|is defined|is short for)\b"
 )
+_WAS_REASON = re.compile(r"\s+(?:is|was|were|are)\s+(?:\w+\s+){0,2}(?:reason|indication|question)\b")
 _REASON_ASKED = re.compile(r"\b(?:why|reason|indication|history|symptoms?|complain\w*|led to|ordered|purpose)\b")
 
 _ASKS_CHANGE = re.compile(r"\bchang\w+|\bcompared? (?:with|to) (?:the )?(?:before|prior|previous|earlier)|\bsince\b|\bprogress\w*")
@@ -197,13 +198,13 @@ def _claims_of_sentence(text: str, sentence: Sentence, last: Statement | None, r
     ]
     for statement in stated:
         modalities = frozenset(sentence.values("modality")) if statement.kind == "advice" else frozenset()
-        historical = reason or any(end <= statement.start for end in reasons)
+        historical = reason or any(end <= statement.start for end in reasons) or bool(_WAS_REASON.match(text, statement.end))
         claims.append(Claim("statement", statement.start, statement.end, statement, modalities=modalities, reason=historical))
     owned = {id(size) for statement in sentence.statements for size in statement.sizes}
     if general is None:
         if not any(statement.kind in ("finding", "device") for statement in sentence.statements):
-            parts = frozenset(sentence.values("region"))
             subject = last.name if last is not None and continues else ""
+            parts = frozenset(sentence.values("region") - ({"chest"} if subject and sentence.has("pronoun") else set()))
             claims += [
                 Claim("detail", mark.start, mark.end, mark=mark, subject=subject, regions=parts, reason=reason) for mark in sentence.loose
             ]
@@ -211,10 +212,14 @@ def _claims_of_sentence(text: str, sentence: Sentence, last: Statement | None, r
             owner = next((s.name for s in named if any(size is quantity for size in s.sizes)), "") if id(quantity) in owned else ""
             claims.append(
                 Claim(
-                    "quantity", quantity.start, quantity.end, quantity=quantity, subject=owner or (last.name if last and not named else "")
+                    "quantity", quantity.start, quantity.end, quantity=quantity, subject=owner or (last.name if last and continues and not named else "")
                 )
             )
-        if sentence.has("silence") and not any(statement.status == "silent" for statement in sentence.statements) and last is not None:
+        if (
+            sentence.has("silence")
+            and not any(statement.status in ("silent", "unreported") for statement in sentence.statements)
+            and last is not None
+        ):
             details = [mark for mark in sentence.marks if mark.kind == "silence"]
             silent = Statement(last.kind, last.name, "silent", details[0].start, details[0].end, -1)
             if not re.search(

@@ -74,7 +74,8 @@ def _entries() -> dict[str, list[tuple[re.Pattern[str], str, str]]]:
 
 
 _CHOICE = re.compile(r"\(\?:([^()]*)\)(?![?*+{])")
-_BOUNDARY = re.compile(r"(?:$| (?!\?)|\(\?[:!] ?(?= )|\(\?!|,)")
+_BOUNDARY = re.compile(r"(?:$| (?!\?)|\(\?[:!] ?(?= )|\(\?!|,|')")
+_VERB_NOT = re.compile(r"(is|are|was|were|has|have|does|do|did|could|would|should) not ")
 
 
 def _spellings(spellings: str) -> Iterator[tuple[str, re.Pattern[str]]]:
@@ -82,7 +83,22 @@ def _spellings(spellings: str) -> Iterator[tuple[str, re.Pattern[str]]]:
     for spelling in spellings.split(";"):
         first = _CHOICE.match(spelling)
         for choice in first.group(1).split("|") if first else [""]:
-            yield _compiled(choice + (spelling[first.end() :] if first else spelling))
+            spelt = choice + (spelling[first.end() :] if first else spelling)
+            for variant in (spelt, *_contracted(spelt)):
+                yield _compiled(variant)
+
+
+def _contracted(spelling: str) -> Iterator[str]:
+    """«doesn't show» for «does not show», «isn't seen» for «not seen», «can't be excluded» for «cannot be excluded»."""
+    verb = _VERB_NOT.match(spelling)
+    if verb:
+        yield f"{verb.group(1)}n't {spelling[verb.end() :]}"
+    elif spelling.startswith("cannot "):
+        yield f"can't {spelling[7:]}"
+        yield f"can not {spelling[7:]}"
+    elif spelling.startswith("not "):
+        for word in ("is", "are", "was", "were", "has", "have", "does", "do", "did", "could"):
+            yield f"{word}n't {spelling[4:]}"
 
 
 def _compiled(spelling: str) -> tuple[str, re.Pattern[str]]:
@@ -123,6 +139,6 @@ def marks(text: str, start: int, end: int) -> Iterator[Mark]:
             if reached > busy:
                 # «both lungs» is a side and leaves its lungs to be found, «follow-up CT» is advice and leaves its CT.
                 busy = word.end() if best[0][0] in ("side", "advice") else reached
-                inside = best[0][0] in ("finding", "device")
+                inside = best[0][0] in ("finding", "device", "location")
         elif at >= busy and len(found) > 6 and SUFFIX.search(found) and found not in COMMON_SUFFIXED:
             yield Mark("finding", f"word {found.rstrip('s')[:9]}", at, word.end())

@@ -6,12 +6,14 @@ from functools import lru_cache
 
 from radgpt.faithfulness.marks import WORD, plain
 from radgpt.faithfulness.quantities import Quantity
-from radgpt.faithfulness.sentences import Sentence, Statement, read, sentence_spans
+from radgpt.faithfulness.sentences import ASSERTED, Sentence, Statement, read, sentence_spans
 from radgpt.records import Report
 from radgpt.reports.sections import parse
 
 CONTEXT = frozenset({"examination", "history", "indication", "technique", "comparison", "notification", "signature"})
 """Sections that tell why and how a study was made: what they name is not asserted of the image."""
+SHORT = 40
+"""Characters of a sentence that may speak of the one before without naming it."""
 REPORTS_KEPT = 64
 """How many reports' readings are kept for their other answers."""
 
@@ -52,6 +54,19 @@ def read_report(report: Report) -> Reported:
     return _read(report.text, tuple((span.name, span.start, span.end) for span in report.spans))
 
 
+def _carry_over(text: str, earlier: Sentence, sentence: Sentence) -> None:
+    """Give «This is unchanged.» and «No change.» to what the sentence before speaks of."""
+    if sentence.end - sentence.start > SHORT or any(statement.kind in ("finding", "device") for statement in sentence.statements):
+        return
+    if not sentence.has("pronoun") and sentence.has("region"):
+        return
+    for statement in earlier.statements:
+        if statement.kind in ("finding", "device") and statement.status in ASSERTED:
+            for mark in sentence.loose:
+                if mark.kind == "change":
+                    statement.details.setdefault("change", []).append(mark)
+
+
 @lru_cache(maxsize=REPORTS_KEPT)
 def _read(original: str, spans: tuple[tuple[str, int, int], ...]) -> Reported:
     text = plain(original)
@@ -62,6 +77,8 @@ def _read(original: str, spans: tuple[tuple[str, int, int], ...]) -> Reported:
         for first, last in sentence_spans(text, start, end, lines=False):
             number = len(reported.sentences)
             sentence = read(text, first, last, number)
+            if reported.sentences:
+                _carry_over(text, reported.sentences[-1], sentence)
             reported.sentences.append(sentence)
             if name in CONTEXT:
                 reported.context.add(number)

@@ -38,13 +38,25 @@ _AUXILIARY = re.compile(r"\b(?:(?:is|are|was|were|has|have|been)\s+)+$")
 _LIST_GOES_ON = re.compile(r"[^.;:]{0,80}?\bor\b")
 _PREDICATE = re.compile(r"\s+(?:is|are|was|were|appears?|remains?)\b")
 _PLACED = re.compile(r"\b(?:in|of|within|around|at|both|for|to)\s+(?:the\s+|your\s+)?$")
+_IS_NORMAL = re.compile(r"\s+(?:is|are|was|were|appears?|remains?)\s+(?:\w+ly\s+)?")
+_BUT = re.compile(r"[;:]|\b(?:but|however|although|though|while|whereas|instead|and there (?:is|are))\b")
+_COMMA_BUT_IN_LIST = re.compile(r",(?![^.;]*?,?\s(?:or|and)\s)")
+_JOINED = re.compile(r"\b(?:with|and|but)\b|[.;:]")
+_APPOSITION = re.compile(r",\s*(?:a|an)$")
+_APART = re.compile(r"[;(]")
+_RELATIVE = re.compile(r",?\s(?:which|that)\s(?:is|are|was|were|remains?|has|have|appears?)(?:\s\w+){0,3}\s$")
+_MODIFIERS = re.compile(
+    r"(?:\s|,|-|\b(?:and|or|left|right|sided|bilateral|apical|basilar|basal|upper|mid|middle|lower|lobes?|lung|zone|lingular|perihilar|hilar"
+    r"|small|mild|moderate|large|severe)\b)*"
+)
+_PLACED_BEFORE = re.compile(r"\b(?:in|on|at|of|to|the|within)\s+(?:(?:left|right|upper|lower|mid|middle|small|mild|moderate|large)\s+)*$")
 _CLAUSE = re.compile(r"[,;()]|\b(?:but|while|whereas|which)\b")
 
 LONGEST = 1200
 """Characters of the longest sentence that is read as one: text without full stops is read in pieces, in time linear in its length."""
 
 DETAILS = frozenset({"side", "location", "severity", "change"})
-ASSERTED = ("present", "likely", "possible")
+ASSERTED = ("sure", "present", "likely", "possible")
 
 
 @dataclass(slots=True)
@@ -56,8 +68,8 @@ class Statement:
     name: str
     """The finding, device or part."""
     status: str
-    """`present`, `likely`, `possible`, `absent`, `mentioned` (nothing is claimed) or `silent` (the text says that the
-    report does not say)."""
+    """`sure` (said to be beyond doubt), `present`, `likely`, `possible`, `absent`, `mentioned` (nothing is claimed), `silent` (the text says
+    that the report does not say) or `unreported` (it says that the report does not describe any: silence or a denial)."""
     start: int
     end: int
     sentence: int
@@ -232,8 +244,11 @@ def _denied(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int
 
 
 def _status(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int]]) -> str:
-    if any(cue.kind == "silence" and (cue.end <= mark.start or "," not in text[mark.end : cue.start]) for cue in found):
-        return "silent"
+    for cue in found:
+        if cue.kind == "silence" and (
+            not _BUT.search(text, cue.end, mark.start) if cue.end <= mark.start else "," not in text[mark.end : cue.start]
+        ):
+            return "unreported" if cue.value == "any" else "silent"
     if any(cue.kind == "no_claim" and cue.end <= mark.start and _reaches(cue, mark, found, stops) for cue in found):
         return "mentioned"
     for cue in found:
@@ -241,20 +256,46 @@ def _status(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int
             cue.kind == "possible_after"
             and cue.start >= mark.end
             and _reaches(cue, mark, found, stops)
-            and "," not in text[mark.end : cue.start]
+            and _COMMA_BUT_IN_LIST.search(text, mark.end, cue.start) is None
         ):
             return "possible"
-    if _denied(text, mark, found, stops):
+    if _denied(text, mark, found, stops) or _normal_follows(text, mark, found):
         return "absent"
-    status = "possible" if _OR_FOLLOWS.match(text, mark.end) or _OR_LEADS.search(text, max(0, mark.start - 40), mark.start) else "present"
+    if any(cue.kind == "sure" and cue.end <= mark.start and _reaches(cue, mark, found, stops) for cue in found):
+        return "sure"
+    status = "possible" if _OR_FOLLOWS.match(text, mark.end) or _an_alternative(text, mark, found) else "present"
+    hedged = [stop for stop in stops if not _apposes(text, stop, found)]
     for cue in found:
         near = cue.end <= mark.start and _reaches(cue, mark, found, stops)
         after = cue.kind == "likely_after" and cue.start >= mark.end and _reaches(cue, mark, found, stops)
-        if near and cue.kind == "possible":
+        if cue.kind == "possible" and cue.end <= mark.start and _reaches(cue, mark, found, hedged):
             return "possible"
         if ((near and cue.kind == "likely") or after) and status == "present":
             status = "likely"
     return status
+
+
+def _an_alternative(text: str, mark: Mark, found: list[Mark]) -> bool:
+    """Whether it stands after «or» with another finding before that: not in «residual or recurrent pneumonia»."""
+    match = _OR_LEADS.search(text, max(0, mark.start - 40), mark.start)
+    return match is not None and any(
+        other.kind in ("finding", "device", "normal") and other.end <= match.start() and not _JOINED.search(text, other.end, match.start())
+        for other in found
+    )
+
+
+def _apposes(text: str, stop: tuple[int, int], found: list[Mark]) -> bool:
+    """Whether a comma and article explain the finding before them: «may be atelectasis, a partial collapse»."""
+    return (
+        _APPOSITION.match(text, *stop) is not None
+        and any(mark.kind == "finding" and mark.end == stop[0] for mark in found)
+        and not _VERB.search(text, stop[1], found[-1].end)
+    )
+
+
+def _normal_follows(text: str, mark: Mark, found: list[Mark]) -> bool:
+    """Whether the sentence says that what could be a finding is as it should be: «the interstitial markings are normal»."""
+    return any(cue.kind == "normal" and cue.start > mark.end and _IS_NORMAL.fullmatch(text, mark.end, cue.start) for cue in found)
 
 
 def _attach(text: str, sentence: Sentence) -> None:
@@ -300,12 +341,16 @@ def _owner(text: str, start: int, end: int, statements: list[Statement], marked:
     if before and before[-1].end >= end:
         return before[-1]
     follows = before and not _CLAUSE.search(text, before[-1].end, start)
+    if before and after and _RELATIVE.search(text, before[-1].end, start):
+        return before[-1]
+    if after and _MODIFIERS.fullmatch(text, end, after[0].start) and not _PLACED_BEFORE.search(text, max(0, start - 40), start):
+        return after[0]
     leads = after and not _broken(text, end, after[0].start, marked) and after[0].start - end < 60
     if leads and not (follows and _PREPOSITION.search(text, before[-1].end, start) and not _broken(text, before[-1].end, start, marked)):
         return after[0]
     if follows:
         return before[-1]
-    if after and not _HARD.search(text, end, after[0].start):
+    if after and not _APART.search(text, end, after[0].start):
         return after[0]
     return before[-1] if before else None
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from rapidfuzz import fuzz
 
@@ -13,16 +14,16 @@ from radgpt.faithfulness.marks import Mark
 from radgpt.faithfulness.quantities import Quantity
 from radgpt.faithfulness.reported import Reported
 from radgpt.faithfulness.sentences import ASSERTED, Statement, asserts_history
-from radgpt.faithfulness.vocabulary import ACUTE, DENIES, DEVICES, ENTAILS, FINDINGS, HISTORY, IS_A, REGION_FINDINGS
+from radgpt.faithfulness.vocabulary import ACUTE, DENIES, DEVICES, ENTAILS, FINDINGS, HISTORY, IS_A, MAY_BE, REGION_FINDINGS
 
-CERTAINTY = {"present": 3, "likely": 2, "possible": 1}
+CERTAINTY = {"sure": 4, "present": 3, "likely": 2, "possible": 1}
 STRICT_PLACES = frozenset({"upper", "middle", "lower", "lingula"})
 NEAR_PLACES = {
     "perihilar": {"mediastinal"},
     "mediastinal": {"perihilar"},
     "lower": {"costophrenic"},
     "costophrenic": {"lower"},
-    "cavoatrial junction": {"SVC", "right atrium"},
+    "SVC": {"cavoatrial junction"},
     "lingula": {"left"},
 }
 LASTING = frozenset(
@@ -41,6 +42,8 @@ LASTING = frozenset(
     }
 )
 """Findings that are old by nature."""
+SMALL = frozenset({"granuloma", "lung nodule", "calcification", "fracture"})
+"""Findings that are small by nature."""
 REGIONS_TOGETHER = {
     "cardiomediastinum": ("heart", "mediastinum"),
     "heart": ("cardiomediastinum",),
@@ -104,7 +107,7 @@ def checks(claim: Claim, reported: Reported) -> list[Check]:
 def _check_statement(claim: Claim, said: Statement, reported: Reported) -> list[Check]:
     if said.kind == "advice":
         return [_check_advice(said, claim.modalities, reported)]
-    if said.status == "silent":
+    if said.status in ("silent", "unreported"):
         return [_check_silence(said, reported)]
     if claim.reason or asserts_history(said):
         return [_check_history(said, reported)]
@@ -171,6 +174,9 @@ def _check_present(said: Statement, reported: Reported) -> list[Check]:
         if said.kind == "device":
             return [_check_device(said, reported)]
         denial = _denial(said, reported)
+        maybe = _may_be(said, reported)
+        if maybe is not None:
+            return [_supported(said, maybe)]
         if denial is None and said.name.startswith("word ") and said.name[5:10] in {word[:5] for word in reported.words}:
             return [_supported(said, None)]
         opposed = denial is not None or any(statement.status == "absent" for statement in every)
@@ -182,7 +188,10 @@ def _check_present(said: Statement, reported: Reported) -> list[Check]:
     sorts = (said.name, *(name for name, wider in IS_A.items() if said.name in wider))
     surest = max(CERTAINTY[s.status] for s in [s for s in by_side if s.name in sorts] or by_side)
     result = [_supported(said, best)]
-    if CERTAINTY[said.status] - surest >= 1 and surest == 1:
+    if any(_swapped(said, statement) for statement in candidates):
+        spot = said.details["side"][-1]
+        return [*result, Check(spot.start, spot.end, "side")]
+    if said.status == "sure" and surest < CERTAINTY["present"] or CERTAINTY[said.status] > surest == CERTAINTY["possible"]:
         result[0] = Check(said.start, said.end, "certainty")
     for detail in ("side", "location", "severity", "change"):
         marks = said.details.get(detail)
@@ -191,6 +200,33 @@ def _check_present(said: Statement, reported: Reported) -> list[Check]:
             spot = marks[0]
             result.append(Check(spot.start, spot.end, None if ok else detail, *((by.start, by.end) if ok and by else (-1, -1))))
     return result
+
+
+def _may_be(said: Statement, reported: Reported) -> Statement | None:
+    """What a doubtful claim may be about, where the report does not deny it by name."""
+    if said.status != "possible" or any(s.status == "absent" and not reported.in_context(s) for s in reported.statements(said.name)):
+        return None
+    return next((s for name in MAY_BE.get(said.name, ()) for s in _asserted(reported.statements(name), reported)), None)
+
+
+def _swapped(said: Statement, by: Statement) -> bool:
+    """Whether both give each side its own degree or place, and not the same one: «small on the left, large on the right»."""
+    for kind in ("severity", "location"):
+        ours, theirs = _by_side(said, kind), _by_side(by, kind)
+        if ours and theirs and all(theirs[side] != value for side, value in ours.items()):
+            return True
+    return False
+
+
+def _by_side(statement: Statement, kind: str) -> dict[str, str]:
+    """Left and right to their degree or place, where a statement names two of each by turns."""
+    marks = [mark for name in ("side", kind) for mark in statement.details.get(name, ()) if mark.value != "both"]
+    marks.sort(key=lambda mark: mark.start)
+    if len(marks) != 4 or any(first.kind == second.kind for first, second in pairwise(marks)):
+        return {}
+    pairs = [sorted(pair, key=lambda mark: mark.kind != "side") for pair in (marks[:2], marks[2:])]
+    values = {side.value: other.value for side, other in pairs}
+    return values if len(values) == len(set(values.values())) == 2 else {}
 
 
 def _detail_supported(detail: str, said: Statement, candidates: list[Statement], reported: Reported) -> tuple[bool, Statement | None]:
@@ -210,7 +246,8 @@ def _detail_supported(detail: str, said: Statement, candidates: list[Statement],
         return not (claimed & STRICT_PLACES) and all(_named_anywhere(place, "location", reported) for place in loose), None
     if detail == "severity" and claimed == {"small"}:
         sizes = [value for statement in candidates for size in statement.sizes for value in size.values]
-        return bool(sizes) and max(sizes) <= 15, None
+        graded = any(statement.values("severity") for statement in candidates)
+        return (max(sizes) <= 15 if sizes else said.name in SMALL and not graded), None
     if detail == "change":
         return claimed == {"chronic"} and said.name in LASTING, None
     return False, None
@@ -323,7 +360,7 @@ def _check_history(said: Statement, reported: Reported) -> Check:
     every = supporters(said.name, reported)
     if every:
         denied = [statement for statement in every if statement.status == "absent"]
-        if said.status == "absent" and not denied and asserts_history(said):
+        if said.status == "absent" and not denied and asserts_history(said) and said.name != "trauma":
             return Check(said.start, said.end, "negation")
         if said.status in ASSERTED and len(denied) == len(every):
             return Check(said.start, said.end, "negation")
@@ -346,6 +383,9 @@ def _findings_in(region: str, reported: Reported) -> list[Statement]:
 
 
 def _check_normal(said: Statement, reported: Reported) -> Check:
+    worse = next((mark for mark in said.details.get("change", ()) if mark.value == "worse"), None)
+    if worse is not None and not _named_anywhere("worse", "change", reported):
+        return Check(worse.start, worse.end, "change")
     sides = said.values("side")
     wider = {"heart": ("cardiomediastinum", "cardiopulmonary"), "mediastinum": ("cardiomediastinum",), "lungs": ("cardiopulmonary",)}.get(
         said.name, ()
@@ -383,7 +423,7 @@ def _check_normal(said: Statement, reported: Reported) -> Check:
 
 def _check_not_normal(said: Statement, reported: Reported) -> Check:
     """«The lungs are not clear»: something is wrong there."""
-    found = _findings_in(said.name, reported)
+    found = _findings_in(said.name, reported) or (_findings_in("volumes", reported) if said.name == "lungs" else [])
     absent = [statement for statement in reported.statements(f"normal {said.name}") if statement.status == "absent"]
     if found or absent:
         return _supported(said, (absent or found)[0])
@@ -438,9 +478,10 @@ def _is_acute(statement: Statement, reported: Reported) -> bool:
 
 
 def _check_silence(said: Statement, reported: Reported) -> Check:
-    """«The report does not mention X» is wrong where the report affirms X or denies it by name."""
+    """«The report does not mention X» is wrong where the report affirms X or denies it by name, «describes no X» where it affirms it."""
+    told = (*ASSERTED, "absent") if said.status == "silent" else ASSERTED
     for statement in reported.statements(said.name):
-        if not reported.in_context(statement) and statement.status in (*ASSERTED, "absent") and said.name != "abnormality":
+        if not reported.in_context(statement) and statement.status in told and said.name != "abnormality":
             sides = said.values("side")
             if not sides or sides & _sides(statement, reported):
                 return Check(said.start, said.end, "unanswered")

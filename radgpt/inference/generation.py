@@ -1,6 +1,5 @@
 """Answer many prompts with a causal language model, in left-padded batches of similar length."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from radgpt.chat_format import training_ids
 from radgpt.config import Decoding
 from radgpt.errors import UserError
-from radgpt.records import canonical_json
+from radgpt.records import canonical_digest
 
 if TYPE_CHECKING:
     import torch
@@ -127,7 +126,7 @@ class Answerer:
 
     def key(self, names: Sequence[str], prompts: Sequence[list[int]], max_new_tokens: int) -> str:
         """SHA-256 of all that the answers depend on, given the model."""
-        return hashlib.sha256(canonical_json([names, prompts, max_new_tokens, asdict(self.decoding), self.seed]).encode()).hexdigest()
+        return canonical_digest([names, prompts, max_new_tokens, asdict(self.decoding), self.seed])
 
 
 def context_window(model: Any) -> int | None:
@@ -147,4 +146,4 @@ def seeded(device: "torch.device", seed: int) -> Iterator[None]:
 
 def derived_seed(seed: int, *names: str | int) -> int:
     """A seed (63 bits) for one piece of work, the same wherever and in whatever order it is done."""
-    return int(hashlib.sha256(canonical_json([seed, *names]).encode()).hexdigest()[:16], 16) >> 1
+    return int(canonical_digest([seed, *names])[:16], 16) >> 1

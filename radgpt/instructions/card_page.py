@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from radgpt.config import Data, Dataset, Governance
+from radgpt.instructions import filters, reasons
 from radgpt.instructions.card import SCORES, Card, Pass
-from radgpt.instructions.filters import MEANINGS
 from radgpt.pages.histogram import Chart, histogram
 from radgpt.pages.template import page_template
 from radgpt.records import SPLITS
-from radgpt.reports.wording import clipped, printable, ranked
+from radgpt.wording import clipped, printable, ranked
+
+MEANINGS = {**filters.MEANINGS, **reasons.MEANINGS}
+"""Reason that a row is dropped for to what it says of it."""
 
 LONGEST_NAME = 80
 """Characters of a name that a teacher gives itself; a longer one is cut."""
@@ -35,21 +38,6 @@ TASK_CATEGORIES = {
     "summarisation": "summarization",
 }
 """Task to its category on the Hugging Face hub; the others are text generation."""
-
-OTHER_MEANINGS = {
-    "duplicate": "It repeats an earlier one.",
-    "unfaithful": "The report supports too small a share of what it says (dataset.min_faithfulness).",
-    "earlier_turn_dropped": "An earlier turn of its conversation is dropped.",
-    "rejected_by_reviewer": "A person rejected it.",
-    "missing_turn": "The teacher did not write this turn of the conversation.",
-    "teacher_length": "The reply reached the longest length allowed.",
-    "teacher_content_filter": "The provider's filter withheld the reply.",
-    "teacher_refusal": "The teacher refused.",
-    "teacher_empty": "The reply was empty.",
-    "teacher_invalid": "The reply was not in the form asked for.",
-    "teacher_failed": "The teacher did not reply.",
-}
-"""Reasons beside those of the filters."""
 
 DECISIONS = {"accept": "accepted", "reject": "rejected", "edit": "edited", "withdraw": "taken back"}
 
@@ -149,7 +137,7 @@ def _view(card: Card, governance: Governance, facts: Mapping[str, str]) -> dict[
 
 def _reasons(counts: Counter[str]) -> list[tuple[str, int, str]]:
     """(reason, rows, what it says), the commonest first."""
-    return [(reason, times, MEANINGS.get(reason) or OTHER_MEANINGS.get(reason, "")) for reason, times in ranked(counts)]
+    return [(reason, times, MEANINGS.get(reason, "")) for reason, times in ranked(counts)]
 
 
 def _scores(counts: Counter[tuple[str, bool]]) -> list[ScoreRow]:

@@ -28,8 +28,6 @@ from radgpt.instructions.text_filters import (
     word_count,
 )
 
-__all__ = ["Draft", "Test", "answer_tests", "first_reason", "instruction_tests"]
-
 OF_BOTH: Mapping[str, Test] = {
     "junk_characters": junk_characters,
     "prompt_leak": prompt_leak,

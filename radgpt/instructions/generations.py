@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from radgpt.instructions.prompts import digest
-from radgpt.records import Generation, Report
+from radgpt.errors import UserError
+from radgpt.records import Generation, Report, canonical_digest
 from radgpt.teacher.ask import Ask, Reply, Request
 
 EARLIER_TURN = "dropped: earlier_turn"
@@ -115,7 +115,7 @@ def generation_of(request: Request, reply: Reply) -> Generation:
         task=request.task,
         outcome=reply.outcome,
         text=reply.text,
-        prompt_sha256=digest(request.messages),
+        prompt_sha256=canonical_digest(request.messages),
         prompt_version=request.prompt_version,
         teacher=reply.model,
         prompt_tokens=reply.prompt_tokens,
@@ -134,7 +134,7 @@ def unasked(generation_id: str, report: Report, task: str, prompt_version: str, 
         task=task,
         outcome=outcome,
         text=text,
-        prompt_sha256=digest([]),
+        prompt_sha256=canonical_digest([]),
         prompt_version=prompt_version,
         teacher=FROM_REPORT if outcome == "ok" else "",
     )
@@ -146,6 +146,7 @@ class Bill:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter(asked=0, ok=0, prompt_tokens=0, completion_tokens=0)
         self._usd = 0.0
+        self._last_failure = ""
 
     def add(self, generation: Generation) -> None:
         """Count one row."""
@@ -154,9 +155,19 @@ class Bill:
         elif generation.outcome != EARLIER_TURN:
             self._counts["asked"] += 1
         self._counts[counter(generation)] += 1
+        if why(generation) == "failed":
+            self._last_failure = generation.outcome
         self._counts["prompt_tokens"] += generation.prompt_tokens
         self._counts["completion_tokens"] += generation.completion_tokens
         self._usd += generation.usd
+
+    def refuse_utter_failure(self) -> None:
+        """Raise UserError if the teacher was asked, and each row failed: the stages that follow would go on with nothing."""
+        if self._counts["failed"] and self._counts["failed"] == self._counts["asked"]:
+            raise UserError(
+                f"the teacher answered none of {self._counts['failed']} rows ({self._last_failure}): check the server, teacher.base_url "
+                "and teacher.timeout, then give the same command again"
+            )
 
     def metrics(self) -> dict[str, int | float]:
         """Rows that the teacher was asked for, and that the report gave; usable rows, rows of each other outcome; tokens, US dollars."""

@@ -7,15 +7,13 @@ from pathlib import Path
 from radgpt.config import Dataset
 from radgpt.errors import UserError
 from radgpt.faithfulness.verdict import judge
-from radgpt.instructions.filters import Draft, Test, answer_tests, first_reason
+from radgpt.instructions.drafts import Draft, Test
+from radgpt.instructions.filters import answer_tests, first_reason
 from radgpt.instructions.generations import why
 from radgpt.instructions.parsing import parse_answer
+from radgpt.instructions.reasons import DUPLICATE, UNFAITHFUL
 from radgpt.instructions.report_index import ReportIndex
-from radgpt.instructions.tasks import SECTION_ANSWERS
-from radgpt.records import Generation, Instruction, JudgedAnswer, Report, read_records
-
-UNFAITHFUL = "unfaithful"
-EARLIER_TURN_DROPPED = "earlier_turn_dropped"
+from radgpt.records import SECTION_ANSWERS, Generation, Instruction, JudgedAnswer, Report, read_records
 
 
 def judged_answers(raw_answers: Path, instructions: Path, reports: ReportIndex, dataset: Dataset) -> Iterator[JudgedAnswer]:
@@ -62,7 +60,7 @@ def judge_one(
     elif not its_own:
         reason = first_reason(tests, Draft(text, answer.task, report.text, instruction.text))
     if reason is None and (instruction.text, text) in earlier:
-        reason = "duplicate"
+        reason = DUPLICATE
     if reason is None and verdict is not None and verdict.score is not None and verdict.score < min_faithfulness:
         reason = UNFAITHFUL
     return JudgedAnswer(

@@ -8,6 +8,9 @@ from radgpt.artifacts import write_records
 from radgpt.instructions.tasks import Pool
 from radgpt.records import read_records
 
+POOL_FOLDER = "pool"
+"""Where they are kept, in a run's folder."""
+
 
 @dataclass(frozen=True)
 class Accepted:

@@ -1,14 +1,12 @@
 """Fill prompt templates: what the teacher is sent, and what the student model sees."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 
 from radgpt.config import AnswerPrompt, ChatPrompt, InstructionPrompt
 from radgpt.errors import UserError
 from radgpt.instructions.rouge import words
-from radgpt.instructions.tasks import SECTION_ANSWERS
-from radgpt.records import FOLLOW_UP, SECTIONS, Report, canonical_json
+from radgpt.records import FOLLOW_UP, SECTION_ANSWERS, SECTIONS, Report
 
 Messages = list[dict[str, str]]
 """Chat messages `{"role": system|user|assistant, "content": …}`."""
@@ -105,11 +103,6 @@ def tells(text: str, answer: str) -> bool:
     if len(told) < TELLING_WORDS:
         return any(words(sentence) == told for sentence in _SENTENCE_END.split(text))
     return f" {' '.join(told)} " in f" {' '.join(words(_ITEM.sub('', text)))} "
-
-
-def digest(messages: Messages) -> str:
-    """SHA-256 of the messages in their canonical spelling, in hexadecimal."""
-    return hashlib.sha256(canonical_json(messages).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def fill(template: str, placeholders: dict[str, str], setting: str) -> str:

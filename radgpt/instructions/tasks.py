@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from radgpt.config import InstructionPrompt, Instructions, Prompt
+from radgpt.draws import generator
 from radgpt.errors import UserError
-from radgpt.instructions.draws import generator
-from radgpt.records import FOLLOW_UP, FURTHER_TASKS, TASKS
-
-SECTION_ANSWERS = {"findings_to_impression": "impression"}
-"""Task to the section of the report that answers it: no teacher is asked, and the student does not see that section."""
+from radgpt.records import FOLLOW_UP, FURTHER_TASKS, SECTION_ANSWERS, TASKS
+from radgpt.teacher.rules.scope import beyond_rules
 
 ANY_TASK = "self_instruct"
 """The task that asks for whatever the teacher thinks of; its examples are those of all tasks."""
@@ -48,12 +46,6 @@ def refuse_unfit(instructions: Instructions, prompt: Prompt, by_rules: bool) -> 
             raise UserError(f"instructions.task_weights.{task}={weights[task]:g} needs {missing[0]}: {mend}, or set the weight to 0")
         if by_rules and task not in (*TASKS, *SECTION_ANSWERS):
             raise UserError(beyond_rules(task))
-
-
-def beyond_rules(task: str) -> str:
-    """The line about a task that no rules were written for."""
-    known = ", ".join((*TASKS, *SECTION_ANSWERS))
-    return f"teacher=rules has no rules for {task}, only for {known}: set instructions.task_weights.{task}=0, or choose teacher=local"
 
 
 def draw_tasks(weights: Mapping[str, float], count: int, report_id: str, seed: int) -> list[str]:

@@ -3,16 +3,15 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from radgpt.reports.lengths import Spread, spread
+from radgpt.pages.spread import Spread, spread
 
 WIDTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 """Widths that a bin of a histogram may have, so that its bounds are round numbers."""
 MOST_BINS = 24
 
-CHART = (440, 250)
-"""Width and height of a chart's drawing, in its own units; a page scales it to its column."""
 PLOT = (60, 26, 432, 200)
-"""Left, top, right and bottom of the area that bars stand in; the rest is for labels."""
+"""Left, top, right and bottom of the area that bars stand in, within the 440 x 250 units that `histogram.html.j2` draws in; the rest is
+for labels."""
 LEAST_BETWEEN_X_LABELS = 56
 """Units between two labels under the bars, so that they never touch."""
 

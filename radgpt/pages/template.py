@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radgpt.reports.wording import counted, share
+from radgpt.wording import counted, share
 
 if TYPE_CHECKING:
     from jinja2 import Template

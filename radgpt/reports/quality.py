@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from radgpt.pages.spread import spread
 from radgpt.records import EXTRA_SECTIONS, Report
-from radgpt.reports.lengths import count_words, spread
+from radgpt.reports.lengths import count_words
 from radgpt.reports.repeats import (
     SPLIT_CODES,
     Duplicates,
@@ -19,7 +20,7 @@ from radgpt.reports.repeats import (
     text_digest,
     unpacked_ids,
 )
-from radgpt.reports.wording import clipped, printable, ranked
+from radgpt.wording import clipped, printable, ranked
 
 MEASURED = ("text", "findings", "impression")
 """What lengths are taken of."""

@@ -4,7 +4,7 @@ from radgpt.config import Governance
 from radgpt.records import EXTRA_SECTIONS, SECTIONS, SPLITS
 from radgpt.reports.quality import Quality
 from radgpt.reports.repeats import Duplicates
-from radgpt.reports.wording import clipped, counted, ranked, share
+from radgpt.wording import clipped, counted, ranked, share
 
 LONGEST_HEADER = 30
 """Characters of a header; a longer one is cut."""

@@ -11,7 +11,7 @@ from radgpt.pages.template import page_template, unbroken_share
 from radgpt.records import EXTRA_SECTIONS, PROVENANCES, SECTIONS, SPLITS
 from radgpt.reports.quality import FLAGGED_IDS, LABEL_VALUES, MEASURED, Quality
 from radgpt.reports.repeats import Duplicates
-from radgpt.reports.wording import ranked
+from radgpt.wording import ranked
 
 HEADERS_SHOWN = 200
 """Unknown headers in the page's table."""

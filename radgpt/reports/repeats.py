@@ -5,7 +5,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from radgpt.records import SPLITS
-from radgpt.reports.wording import printable
+from radgpt.wording import printable
 
 DIGEST = 8
 """Bytes of a digest: two of 228,000 different texts share one with a chance of 1 in 700 million."""

@@ -1,6 +1,5 @@
 """Read what a person decided of answers, and let it outweigh what the filters said."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -9,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from radgpt.errors import UserError
-from radgpt.records import DECISIONS, Decision, JudgedAnswer, canonical_json, field_checks
-
-REJECTED = "rejected_by_reviewer"
-"""The reason that a rejected answer is dropped for."""
+from radgpt.instructions.reasons import REJECTED
+from radgpt.records import DECISIONS, Decision, JudgedAnswer, canonical_digest, field_checks
 
 
 def judged_sha256(instruction: str, answer: str) -> str:
     """Digest of the two texts that a decision is about, as they were before any edit."""
-    return hashlib.sha256(canonical_json([instruction, answer]).encode("utf-8", "surrogatepass")).hexdigest()
+    return canonical_digest([instruction, answer])
 
 
 def apply(judged: JudgedAnswer, decision: Decision) -> JudgedAnswer:

@@ -22,12 +22,8 @@ class Ledger:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self._standing = read_decisions(path)
-
-    @property
-    def standing(self) -> dict[str, Decision]:
+        self.standing = read_decisions(path)
         """Instruction id to the decision that counts, the one made last at the end."""
-        return self._standing
 
     def append(self, decision: Decision) -> None:
         """Add a decision, on the disk before this returns."""
@@ -35,9 +31,9 @@ class Ledger:
         while line:
             line = line[os.write(self._descriptor, line) :]
         os.fsync(self._descriptor)
-        self._standing.pop(decision.instruction_id, None)
+        self.standing.pop(decision.instruction_id, None)
         if decision.decision != "withdraw":
-            self._standing[decision.instruction_id] = decision
+            self.standing[decision.instruction_id] = decision
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from radgpt.review.views import Filters
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from aiohttp.typedefs import Handler, Middleware
 
 ADDRESS = "127.0.0.1"
 COOKIE = "radgpt_review"
@@ -48,25 +49,37 @@ FILES = {
 SILENT = logging.Logger("radgpt.review", logging.CRITICAL + 1)
 """Errors that aiohttp would log come with tracebacks, which may quote a text."""
 
-Handler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
-
 
 def application(desk: Desk, token: str) -> "web.Application":
     """The page and what it asks for; each request needs the cookie that the address with the token gives."""
     from aiohttp import web
 
+    app = web.Application(middlewares=[guard(token)], client_max_size=LARGEST_BODY)
+    for path in FILES:
+        app.router.add_get(path, file)
+    answers = Answering(desk)
+    app.router.add_get("/api/status", answers.status)
+    app.router.add_post("/api/views", answers.open_view)
+    app.router.add_get("/api/views/{view}", answers.page)
+    app.router.add_get("/api/answers/{number}", answers.answer)
+    app.router.add_post("/api/decisions", answers.decide)
+    app.router.add_post("/api/undo", answers.undo)
+    return app
+
+
+def guard(token: str) -> "Middleware":
+    """Let requests of the one browser through that came with the token, and word every error without a text."""
+    from aiohttp import web
+
     session = secrets.token_urlsafe(32)
 
-    def refused(status: int, message: str) -> web.Response:
-        return web.json_response({"message": message}, status=status)
-
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def with_headers(request: web.Request, handler: "Handler") -> web.StreamResponse:
         response = await admitted(request, handler)
         response.headers.update(HEADERS)
         return response
 
-    async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def admitted(request: web.Request, handler: "Handler") -> web.StreamResponse:
         if not OWN_HOST.fullmatch(request.headers.get("Host", "")):
             return refused(403, "This page is served to this machine under its own name only.")
         if request.method not in ("GET", "POST"):
@@ -94,32 +107,60 @@ def application(desk: Desk, token: str) -> "web.Application":
             print(f"radgpt: the review page met a {type(error).__name__}", file=sys.stderr, flush=True)
             return refused(500, f"The server met a {type(error).__name__}; what was decided before is kept.")
 
-    async def file(request: web.Request) -> web.Response:
-        name, kind = FILES[request.path]
-        return web.Response(body=(PAGE / name).read_bytes(), content_type=kind, charset="utf-8")
+    return with_headers
 
-    async def status(request: web.Request) -> web.Response:
-        return web.json_response(desk.status())
 
-    async def open_view(request: web.Request) -> web.Response:
+def refused(status: int, message: str) -> "web.Response":
+    """An answer that says why there is no other."""
+    from aiohttp import web
+
+    return web.json_response({"message": message}, status=status)
+
+
+async def file(request: "web.Request") -> "web.Response":
+    """One of the page's own files."""
+    from aiohttp import web
+
+    name, kind = FILES[request.path]
+    return web.Response(body=(PAGE / name).read_bytes(), content_type=kind, charset="utf-8")
+
+
+class Answering:
+    """What the page asks of the desk, as JSON."""
+
+    def __init__(self, desk: Desk) -> None:
+        from aiohttp import web
+
+        self._desk = desk
+        self._json = web.json_response
+
+    async def status(self, request: "web.Request") -> "web.Response":
+        """How far judging and deciding have come."""
+        return self._json(self._desk.status())
+
+    async def open_view(self, request: "web.Request") -> "web.Response":
+        """Choose answers by filters."""
         asked = await fields(request, state=str, outcome=str, task=str, problems=bool, search=str)
-        name = desk.new_view(Filters(**asked))
-        view = desk.view(name)
+        name = self._desk.new_view(Filters(**asked))
+        view = self._desk.view(name)
         await asyncio.to_thread(view.extend)
-        return web.json_response({"view": name, "total": len(view.numbers), "start": desk.start(view)})
+        return self._json({"view": name, "total": len(view.numbers), "start": self._desk.start(view)})
 
-    async def page(request: web.Request) -> web.Response:
-        view = desk.view(request.match_info["view"])
+    async def page(self, request: "web.Request") -> "web.Response":
+        """Rows of a view, `size` of them from `start` on."""
+        view = self._desk.view(request.match_info["view"])
         await asyncio.to_thread(view.extend)
         start, size = int(request.query["start"]), int(request.query["size"])
         if start < 0 or size < 0:
             raise ValueError
-        return web.json_response({"total": len(view.numbers), "rows": desk.page(view, start, size)})
+        return self._json({"total": len(view.numbers), "rows": self._desk.page(view, start, size)})
 
-    async def answer(request: web.Request) -> web.Response:
-        return web.json_response(desk.answer(int(request.match_info["number"])))
+    async def answer(self, request: "web.Request") -> "web.Response":
+        """An answer beside its report."""
+        return self._json(self._desk.answer(int(request.match_info["number"])))
 
-    async def decide(request: web.Request) -> web.Response:
+    async def decide(self, request: "web.Request") -> "web.Response":
+        """Keep a decision, and tell where to go on."""
         asked = await fields(
             request,
             view=str,
@@ -131,29 +172,19 @@ def application(desk: Desk, token: str) -> "web.Application":
             answer=str | None,
             note=str,
         )
-        view = desk.view(asked["view"])
-        desk.decide(
+        view = self._desk.view(asked["view"])
+        self._desk.decide(
             asked["number"], asked["judged_sha256"], asked["decision"], asked["instruction"], asked["answer"], asked["note"].strip()
         )
-        return web.json_response({"next": view.next_undecided(asked["position"]), "status": desk.status()})
+        return self._json({"next": view.next_undecided(asked["position"]), "status": self._desk.status()})
 
-    async def undo(request: web.Request) -> web.Response:
+    async def undo(self, request: "web.Request") -> "web.Response":
+        """Take back the last decision."""
         asked = await fields(request, view=str)
-        view = desk.view(asked["view"])
-        number = desk.undo()
+        view = self._desk.view(asked["view"])
+        number = self._desk.undo()
         place = None if number is None or number not in view.numbers else view.place_of(number)
-        return web.json_response({"number": number, "place": place, "status": desk.status()})
-
-    app = web.Application(middlewares=[guard], client_max_size=LARGEST_BODY)
-    for path in FILES:
-        app.router.add_get(path, file)
-    app.router.add_get("/api/status", status)
-    app.router.add_post("/api/views", open_view)
-    app.router.add_get("/api/views/{view}", page)
-    app.router.add_get("/api/answers/{number}", answer)
-    app.router.add_post("/api/decisions", decide)
-    app.router.add_post("/api/undo", undo)
-    return app
+        return self._json({"number": number, "place": place, "status": self._desk.status()})
 
 
 async def fields(request: "web.Request", **kinds: Any) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from radgpt.instructions.generations import EARLIER_TURN, Bill, Dialogue, conduc
 from radgpt.instructions.parsing import parse_answer
 from radgpt.instructions.prompts import answer_messages, next_turn
 from radgpt.instructions.report_index import ReportIndex, open_reports
-from radgpt.instructions.tasks import SECTION_ANSWERS
-from radgpt.records import Generation, Instruction, Report, read_records
+from radgpt.records import SECTION_ANSWERS, Generation, Instruction, Report, read_records
 from radgpt.run import Run
 from radgpt.teacher.ask import Request, open_teacher
+from radgpt.teacher.journal import JOURNAL_FILE
 
 NOT_YET = "Not asked yet."
 """Stands for an answer where a dry run only counts."""
@@ -39,7 +39,7 @@ def run(
             teacher,
             data.governance,
             seed,
-            run.directory / "journal.jsonl",
+            run.directory / JOURNAL_FILE,
             attestation=governance.attestation,
             total=rows,
             rounds=turns,
@@ -50,6 +50,7 @@ def run(
         for generation in chain.from_iterable(conduct(ask, dialogues(instructions, known, prompt, teacher.dry_run))):
             write(generation)
             bill.add(generation)
+    bill.refuse_utter_failure()
     run.summarise(**bill.metrics())
 
 

@@ -11,12 +11,13 @@ from radgpt.instructions.drafts import Draft
 from radgpt.instructions.filters import first_reason, instruction_tests
 from radgpt.instructions.generations import Bill, Dialogue, conduct, ready, single, unasked
 from radgpt.instructions.parsing import parse_turns
-from radgpt.instructions.pool_epochs import Accepted, end_epoch
+from radgpt.instructions.pool_epochs import POOL_FOLDER, Accepted, end_epoch
 from radgpt.instructions.prompts import fits, instruction_messages
-from radgpt.instructions.tasks import SECTION_ANSWERS, Pool, draw_examples, draw_tasks, draw_wording
-from radgpt.records import Generation, Report, read_records
+from radgpt.instructions.tasks import Pool, draw_examples, draw_tasks, draw_wording
+from radgpt.records import SECTION_ANSWERS, Generation, Report, read_records
 from radgpt.run import Run
 from radgpt.teacher.ask import Request, open_teacher
+from radgpt.teacher.journal import JOURNAL_FILE
 
 WRITES = {"raw_instructions": "raw_instructions.jsonl"}
 
@@ -49,7 +50,7 @@ def run(
             teacher,
             data.governance,
             seed,
-            run.directory / "journal.jsonl",
+            run.directory / JOURNAL_FILE,
             attestation=governance.attestation,
             total=rows_to_expect(reports, instructions),
             rounds=math.ceil((count_rows(reports) or 0) / instructions.pool_epoch),
@@ -74,7 +75,8 @@ def run(
                 report = known[generation.report_id]
                 if text and first_reason(tests, Draft(text, generation.task, report.text, sections=report.sections)) is None:
                     accepted.append(Accepted(generation.generation_id, generation.task, text))
-            end_epoch(run.directory / "pool", number, accepted, pool)
+            end_epoch(run.directory / POOL_FOLDER, number, accepted, pool)
+    bill.refuse_utter_failure()
     run.summarise(**skipped, **bill.metrics())
 
 

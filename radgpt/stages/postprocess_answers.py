@@ -15,8 +15,9 @@ from radgpt.config import ChatPrompt, Data, Dataset
 from radgpt.errors import UserError
 from radgpt.instructions import card_page
 from radgpt.instructions.card import Card, behind
-from radgpt.instructions.judging import EARLIER_TURN_DROPPED, judged_answers
+from radgpt.instructions.judging import judged_answers
 from radgpt.instructions.prompts import chat_messages, context
+from radgpt.instructions.reasons import EARLIER_TURN_DROPPED
 from radgpt.instructions.report_index import open_reports
 from radgpt.instructions.splits import assign_splits, prescribed_splits
 from radgpt.records import SPLITS, Decision, Dropped, Generation, JudgedAnswer, Pair, Report, conversation_of, read_records

@@ -12,21 +12,16 @@ from radgpt.config import DuplicateScope, Instructions
 from radgpt.instructions.drafts import Draft, Test
 from radgpt.instructions.filters import first_reason, instruction_tests
 from radgpt.instructions.generations import why
-from radgpt.instructions.judging import EARLIER_TURN_DROPPED
 from radgpt.instructions.parsing import parse_turns
+from radgpt.instructions.reasons import DUPLICATE, EARLIER_TURN_DROPPED, MISSING_TURN
 from radgpt.instructions.report_index import open_reports
-from radgpt.instructions.tasks import SECTION_ANSWERS
-from radgpt.records import FOLLOW_UP, Dropped, Generation, Instruction, Report, read_records
+from radgpt.records import FOLLOW_UP, SECTION_ANSWERS, Dropped, Generation, Instruction, Report, read_records
 from radgpt.run import Run
 
 if TYPE_CHECKING:
     from radgpt.instructions.deduplication import Duplicates
 
 WRITES = {"instructions": "instructions.jsonl", "dropped_instructions": "dropped_instructions.jsonl"}
-
-DUPLICATE = "duplicate"
-MISSING_TURN = "missing_turn"
-"""A turn that the teacher did not write."""
 
 
 def run(run: Run, raw_instructions: Path, reports: Path, instructions: Instructions) -> None:

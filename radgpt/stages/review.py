@@ -5,15 +5,14 @@ import getpass
 import shutil
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from radgpt import manifest
 from radgpt.config import Dataset, Review
-from radgpt.reports.wording import counted
 from radgpt.review.decisions import read_decisions
 from radgpt.review.ledger import open_ledger
 from radgpt.run import Run
+from radgpt.wording import counted
 
 WRITES = {"decisions": "decisions.jsonl"}
 
@@ -42,7 +41,7 @@ def run(run: Run, raw_answers: Path, instructions: Path, reports: Path, dataset:
         path, setting = Path(review.decisions).expanduser().resolve(), f"review.decisions={review.decisions}"
     reviewer = review.reviewer or login_name()
     with open_ledger(path, setting) as ledger:
-        with gathered(run.directory, ledger, raw_answers, instructions, reports, replace(dataset, decisions=None)) as gathering:
+        with gathered(run.directory, ledger, raw_answers, instructions, reports, dataset) as gathering:
 
             def opened(address: str) -> None:
                 run.say(f"Open {address}\nOnly this machine can; Ctrl-C ends the review.")

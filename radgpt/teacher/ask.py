@@ -9,7 +9,7 @@ from typing import Any
 
 from radgpt.config import Governance, Provider, Teacher, TeacherMode
 from radgpt.errors import DryRunEnd, UserError
-from radgpt.records import Report
+from radgpt.records import Report, canonical_digest
 from radgpt.teacher.budget import Budget
 from radgpt.teacher.prices import price_of
 from radgpt.teacher.progress import Log, Progress
@@ -34,6 +34,17 @@ class Request:
     """Names the wording of the prompt."""
     turns: int = 1
     """Questions that an instruction's reply is to hold, one after the other."""
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What the journal's row says of where a reply comes from."""
+        return {
+            "generation_id": self.generation_id,
+            "kind": self.kind,
+            "task": self.task,
+            "prompt_sha256": canonical_digest(self.messages),
+            "prompt_version": self.prompt_version,
+        }
 
 
 @dataclass(frozen=True)
@@ -109,17 +120,10 @@ def open_teacher(
             yield count
         return
     if teacher.provider is Provider.rules:
-        from radgpt.teacher import rules
+        from radgpt.teacher.rules.replies import reply
 
         with Progress(total, log) as progress:
-
-            def follow_rules(requests: Iterable[Request]) -> Iterator[Reply]:
-                for request in requests:
-                    reply = rules.reply(request, seed)
-                    progress.add()
-                    yield reply
-
-            yield follow_rules
+            yield lambda requests: counted((reply(request, seed) for request in requests), progress)
         return
 
     from radgpt.governance.endpoints import endpoint_of
@@ -135,14 +139,8 @@ def open_teacher(
 
             with Progress(total, log, budget=budget) as progress:
                 batches = BatchSession(teacher, endpoint, key, seed, kept, budget, patience, progress, rounds)
-
-                def ask_in_batches(requests: Iterable[Request]) -> Iterator[Reply]:
-                    for reply in batches.ask(requests):
-                        progress.add()
-                        yield reply
-
                 try:
-                    yield ask_in_batches
+                    yield lambda requests: counted(batches.ask(requests), progress)
                 finally:
                     batches.close()
             return
@@ -155,15 +153,16 @@ def open_teacher(
         try:
             session.start()
             with Progress(total, log, budget=budget, figures=session.figures) as progress:
-
-                def ask(requests: Iterable[Request]) -> Iterator[Reply]:
-                    for reply in session.ask(requests):
-                        progress.add()
-                        yield reply
-
-                yield ask
+                yield lambda requests: counted(session.ask(requests), progress)
         finally:
             session.end()
+
+
+def counted(replies: Iterable[Reply], progress: Progress) -> Iterator[Reply]:
+    """The replies, each counted as it is handed on."""
+    for reply in replies:
+        progress.add()
+        yield reply
 
 
 @contextmanager

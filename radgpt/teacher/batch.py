@@ -14,7 +14,6 @@ import orjson
 from radgpt.config import Teacher
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
-from radgpt.instructions.prompts import digest
 from radgpt.teacher.ask import Reply, Request, reply_of
 from radgpt.teacher.batch_parts import FOLDER, Part, Parts, Row
 from radgpt.teacher.batch_service import LIMITS, QUEUE_FULL, URLS, BatchService, QueueFullError
@@ -137,14 +136,7 @@ class BatchSession:
         self._service.close()
 
     def _row(self, key: str, body: dict[str, Any], request: Request) -> Row:
-        told = {
-            "generation_id": request.generation_id,
-            "kind": request.kind,
-            "task": request.task,
-            "prompt_sha256": digest(request.messages),
-            "prompt_version": request.prompt_version,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        told = request.origin | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
         tokens = self._estimate.tokens(self._estimate.size(request.messages))
         return Row(key, body, told, tokens, self._teacher.max_tokens)
 

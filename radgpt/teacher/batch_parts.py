@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from radgpt.artifacts import sync_folder
+from radgpt.artifacts import count_rows, sync_folder
 from radgpt.errors import UserError
 
 FOLDER = "batches"
@@ -82,13 +82,21 @@ class Parts:
                 parts = [Part(**part) for part in orjson.loads(line)]
             except (ValueError, TypeError):
                 # Skipping it could submit, and pay, what it tells of once more.
-                raise UserError(
-                    f"{self._state}, line {number} is damaged: see on the provider's page whether batches of this run are under way; "
-                    f"to submit all that is not in the journal again, delete {self.folder}"
-                ) from None
+                raise self._damaged(f"{self._state}, line {number}") from None
             self._known |= {part.number: part for part in parts}
+        for part in self.open():
+            for path in (self.requests(part), self._rows(part)):
+                if not path.exists() or count_rows(path) != part.rows:
+                    raise self._damaged(str(path))
         if len(whole) + 1 < len(content):
             os.truncate(self._state, len(whole) + 1 if whole else 0)
+
+    def _damaged(self, what: str) -> UserError:
+        """The line about a file that is not as it was written."""
+        return UserError(
+            f"{what} is damaged: see on the provider's page whether batches of this run are under way; "
+            f"to submit all that is not in the journal again, delete {self.folder}"
+        )
 
     def open(self) -> list[Part]:
         """Parts that have not ended, in order."""

@@ -197,8 +197,8 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def words(value: Any) -> str | None:
-    """A text that is not empty; None for anything else."""
-    return value if isinstance(value, str) and value else None
+    """A text that is not empty, without lone surrogates; None for anything else."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
 
 
 def whole(value: Any) -> int:

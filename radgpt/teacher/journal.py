@@ -19,6 +19,9 @@ from radgpt.teacher.key_index import KeyIndex
 
 log = logging.getLogger(__name__)
 
+JOURNAL_FILE = "journal.jsonl"
+"""The journal of a teacher stage, in its run's folder."""
+
 KEY = re.compile(r"[0-9a-f]{64}")
 
 PIECE = 4096

@@ -10,7 +10,6 @@ from typing import Any
 from radgpt.config import Teacher
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
-from radgpt.instructions.prompts import digest
 from radgpt.teacher.ask import Reply, Request
 from radgpt.teacher.budget import Budget, BudgetSpentError, Reservation
 from radgpt.teacher.completions import Completion, Failure, Wait, no_server, read_answer, with_limit
@@ -231,11 +230,7 @@ class Sender:
         self._journal.put(
             row.key,
             {
-                "generation_id": row.request.generation_id,
-                "kind": row.request.kind,
-                "task": row.request.task,
-                "prompt_sha256": digest(row.request.messages),
-                "prompt_version": row.request.prompt_version,
+                **row.request.origin,
                 "started": row.started,
                 "finish_reason": completion.finish_reason,
                 **vars(reply),

@@ -24,6 +24,6 @@ def test_the_plain_words_of_a_finding_are_read_as_a_finding(noun: PlainNoun) -> 
 
 
 def test_fluid_in_soft_tissue_is_not_moved_into_the_lungs() -> None:
-    from radgpt.teacher.plain_language import plain_language
+    from radgpt.teacher.rules.plain_language import plain_language
 
     assert "lung" not in plain_language("Soft tissue edema.")

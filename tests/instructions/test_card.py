@@ -10,8 +10,8 @@ import yaml
 
 from radgpt.config import Data, Dataset, Governance, Instructions, Source
 from radgpt.instructions.card import Card, behind, score_name
-from radgpt.instructions.card_page import BANNERS, OTHER_MEANINGS, facts, html, markdown
-from radgpt.instructions.filters import MEANINGS, answer_tests, instruction_tests
+from radgpt.instructions.card_page import BANNERS, MEANINGS, facts, html, markdown
+from radgpt.instructions.filters import answer_tests, instruction_tests
 from radgpt.records import Dropped, Generation, JudgedAnswer, Pair, Problem
 
 HOSTILE = "</td><script>alert(1)</script>|`x`"
@@ -105,7 +105,7 @@ def test_figures_stand_in_the_markdown(card: Card) -> None:
         ["summarisation", "1", "0", "1", "2"],
         ["**pairs**", "2", "0", "1", "3"],
         ["**patients**", "1", "0", "1", "2"],
-        ["teacher\\_length", "1", "20.0 %", OTHER_MEANINGS["teacher_length"]],
+        ["teacher\\_length", "1", "20.0 %", "The reply reached the longest length allowed."],
         ["all of it", "1", "1", "50.0 %"],
         ["negation", "1", "0"],
         ["Answer", "2 turns", "8.0", "8", "8", "8"],
@@ -202,9 +202,11 @@ def test_scores_have_names(score: float | None, name: str) -> None:
     assert score_name(score) == name
 
 
-def test_every_reason_of_a_filter_has_its_meaning() -> None:
-    reasons = instruction_tests(Instructions()).keys() | answer_tests(Dataset()).keys()
-    assert reasons <= MEANINGS.keys() and all(MEANINGS.values())
+def test_every_reason_has_its_meaning() -> None:
+    outcomes = {f"teacher_{name}" for name in ("length", "content_filter", "refusal", "empty", "invalid", "failed", "earlier_turn")}
+    own = {"duplicate", "unfaithful", "earlier_turn_dropped", "missing_turn", "rejected_by_reviewer"}
+    assert instruction_tests(Instructions()).keys() | answer_tests(Dataset()).keys() | outcomes | own == MEANINGS.keys()
+    assert all(MEANINGS.values())
 
 
 def test_facts_tell_what_was_read() -> None:

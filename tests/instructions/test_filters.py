@@ -3,7 +3,8 @@
 import pytest
 
 from radgpt.config import Dataset, Instructions, Language
-from radgpt.instructions.filters import Draft, answer_tests, first_reason, instruction_tests
+from radgpt.instructions.drafts import Draft
+from radgpt.instructions.filters import answer_tests, first_reason, instruction_tests
 
 REPORT = """INDICATION: 68F with SOB s/p CABG, rule out PNA.
 COMPARISON: Chest radiograph from ___.

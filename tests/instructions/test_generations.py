@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from radgpt.errors import UserError
 from radgpt.instructions import generations
 from radgpt.instructions.generations import EARLIER_TURN, Bill, Dialogue, conduct, ready, single, unasked, why
 from radgpt.records import Generation, Report
@@ -128,6 +129,13 @@ def test_a_bill_tells_the_teachers_rows_from_others_and_sums_what_they_cost() ->
         "completion_tokens": 0,
         "usd": 0.2,
     }
+    bill.refuse_utter_failure()
+    alone = Bill()
+    alone.refuse_utter_failure()
+    alone.add(unasked("z", REPORT, "own", "v1", outcome="failed: HTTP 500"))
+    alone.add(given("x"))
+    with pytest.raises(UserError, match=r"none of 1 rows \(failed: HTTP 500\): check the server"):
+        alone.refuse_utter_failure()
     assert [why(unasked("x", REPORT, "own", "v", outcome=outcome)) for outcome in ("ok", "dropped: length", "failed: x: y")] == [
         "ok",
         "length",

@@ -8,9 +8,9 @@ from conftest import composed
 
 from radgpt.config import AnswerPrompt, ChatPrompt, InstructionPrompt
 from radgpt.errors import UserError
-from radgpt.instructions.prompts import answer_messages, chat_messages, context, digest, fill, fits, instruction_messages, next_turn
-from radgpt.instructions.tasks import PROMPT_OPTIONS, SECTION_ANSWERS
-from radgpt.records import FOLLOW_UP, FURTHER_TASKS, TASKS, Report, Section
+from radgpt.instructions.prompts import answer_messages, chat_messages, context, fill, fits, instruction_messages, next_turn
+from radgpt.instructions.tasks import PROMPT_OPTIONS
+from radgpt.records import FOLLOW_UP, FURTHER_TASKS, SECTION_ANSWERS, TASKS, Report, Section
 
 CONF = Path(__file__).parents[2] / "conf"
 INSTRUCTION = InstructionPrompt(
@@ -60,13 +60,6 @@ def test_faults_of_answer_and_chat_templates_are_named() -> None:
 def test_examples_may_be_left_out_of_a_template_that_takes_none() -> None:
     prompt = replace(INSTRUCTION, templates={"summarisation": "{report}"}, examples=0)
     assert instruction_messages(prompt, "summarisation", "r", [])[1]["content"] == "r"
-
-
-def test_a_digest_depends_on_the_messages_alone() -> None:
-    messages = [{"role": "user", "content": "No effusion."}]
-    assert digest(messages) == digest([{"content": "No effusion.", "role": "user"}])
-    assert digest(messages) != digest([{"role": "user", "content": "No effusion"}])
-    assert len(digest([{"role": "user", "content": "\ud800"}])) == 64
 
 
 def test_a_conversation_prompt_says_how_many_turns() -> None:

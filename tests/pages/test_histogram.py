@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from radgpt.pages.histogram import bin_width, binned, y_axis
-from radgpt.reports.lengths import spread
+from radgpt.pages.spread import spread
 
 
 @pytest.mark.parametrize(("p99", "width"), [(0, 1), (23, 1), (24, 2), (48, 5), (140, 10), (479, 20), (480, 50), (900_000, 37_501)])

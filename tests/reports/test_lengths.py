@@ -1,25 +1,17 @@
-"""Words and tokens of texts, and how lengths spread."""
+"""Words and tokens of texts."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from radgpt.errors import UserError
-from radgpt.reports.lengths import Spread, count_words, spread, token_counter
+from radgpt.reports.lengths import count_words, token_counter
 
 
 def test_words_are_what_stands_between_white_space() -> None:
     texts = ["", " one ", "two\nwords", "\tthree  more words\r\n", "nul\0 is\0none", "é è", "last"]
     assert count_words(texts) == [0, 1, 2, 3, 3, 2, 1]
     assert count_words([]) == [] and count_words([""]) == [0]
-
-
-def test_spread() -> None:
-    assert spread(Counter({3: 1})) == Spread(1, 3.0, 3, 3, 3, 3)
-    assert spread(Counter({1: 50, 10: 45, 100: 4, 7_000: 1})) == Spread(100, 79.0, 1, 10, 100, 7_000)
-    assert spread(Counter(range(1, 101))) == Spread(100, 50.5, 50, 95, 99, 100)
-    assert spread(Counter()) == Spread(0, 0.0, 0, 0, 0, 0)
 
 
 @pytest.mark.slow

@@ -17,8 +17,8 @@ from radgpt.instructions.prompts import context
 from radgpt.records import FOLLOW_UP, SPLITS, Dropped, Generation, Instruction, Pair, Report, read_records
 from radgpt.run import Run
 from radgpt.stages import generate_answers, generate_instructions, postprocess_answers, postprocess_instructions
-from radgpt.teacher import rules
 from radgpt.teacher.ask import Reply, Request
+from radgpt.teacher.rules import replies
 
 DATA = Data(source=Source.synthetic, governance=Governance.synthetic)
 IMPRESSION = "findings_to_impression"
@@ -275,8 +275,8 @@ def test_rules_refuse_a_task_that_they_do_not_know(tmp_path: Path) -> None:
     report = next(read_records(write_reports(tmp_path / "reports.jsonl"), Report))
     for kind in ("instruction", "answer"):
         with pytest.raises(UserError, match=r"^teacher=rules has no rules for relation_extraction, only for .*findings_to_impression: set"):
-            rules.reply(Request("r0/0", kind, "relation_extraction", [], report, instruction="Pair them."), 0)
-    assert rules.reply(Request("r0/0", "instruction", "question_answering", [], report), 0).text.count("\n") == 0
+            replies.reply(Request("r0/0", kind, "relation_extraction", [], report, instruction="Pair them."), 0)
+    assert replies.reply(Request("r0/0", "instruction", "question_answering", [], report), 0).text.count("\n") == 0
 
 
 def test_every_prompt_set_is_asked_over_http_and_its_replies_are_kept(tmp_path: Path) -> None:

@@ -55,6 +55,34 @@ def test_faults_lose_no_row_and_a_second_run_sends_nothing(radgpt: Callable, tmp
         assert server.asked.total() == sent
 
 
+def test_failed_rows_and_only_those_are_asked_again_by_the_same_command(radgpt: Callable, tmp_path: Path) -> None:
+    with serve({"*": ["ok", "500", "500"]}, reply=reply) as server:
+        command = [*settings(server), "teacher.max_attempts=1", "pipeline=[preprocess,generate_instructions,postprocess_instructions]"]
+        first = radgpt(*command, cwd=tmp_path)
+        assert first.returncode == 0 and "rows that failed: 2; the same command" in first.stderr, first.stderr
+        unreachable = radgpt(*command, "teacher.base_url=http://127.0.0.1:9/v1", cwd=tmp_path)
+        assert unreachable.returncode == 2 and "no server can be reached" in unreachable.stderr
+        assert "skipped" in radgpt(*command, "stage=postprocess_instructions", cwd=tmp_path).stdout  # its input still counts
+        again = radgpt(*command, cwd=tmp_path)
+        assert again.returncode == 0 and "generate_instructions: continuing" in again.stdout, again.stderr
+        assert outcomes(tmp_path / "outputs", "generate_instructions", "raw_instructions.jsonl") == {"ok": 40}
+        assert server.asked.total() == 40 + 2
+        assert "generate_instructions: done already" in radgpt(*command, cwd=tmp_path).stdout
+
+
+def test_a_forced_pass_that_was_cut_off_goes_on_by_the_same_command(radgpt: Callable, tmp_path: Path) -> None:
+    with serve(reply=reply) as server:
+        command = [*settings(server), "pipeline=[preprocess,generate_instructions]"]
+        assert radgpt(*command, cwd=tmp_path).returncode == 0
+        forced = [*settings(server), "stage=generate_instructions", "force=true"]
+        assert radgpt(*forced, "teacher.budget.requests=10", cwd=tmp_path).returncode == 2
+        assert server.asked.total() == 40 + 10
+        assert "continuing" in radgpt(*forced, cwd=tmp_path).stdout
+        assert server.asked.total() == 40 + 40
+        radgpt(*forced, cwd=tmp_path)
+        assert server.asked.total() == 40 + 40 + 40
+
+
 def test_kill_9_pays_again_for_no_more_than_was_under_way(environment: dict[str, str], radgpt: Callable, tmp_path: Path) -> None:
     with serve(reply=reply, latency=0.05) as server:
         command = [sys.executable, str(ROOT / "run.py"), *settings(server), DATA_STAGES]

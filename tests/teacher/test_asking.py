@@ -22,8 +22,7 @@ from fake_openai import MODEL, FakeOpenAI, serve
 
 from radgpt.config import Governance, Provider, Teacher
 from radgpt.errors import UserError
-from radgpt.instructions.prompts import digest
-from radgpt.records import Report
+from radgpt.records import Report, canonical_digest
 from radgpt.teacher import sending, session
 from radgpt.teacher.ask import Reply, Request, open_teacher
 from radgpt.teacher.journal import Journal
@@ -294,7 +293,7 @@ def test_the_journal_says_what_was_asked_and_what_came(tmp_path: Path) -> None:
     first, second = (json.loads(line) for line in (tmp_path / "j").read_text().splitlines())
     assert (first["generation_id"], first["kind"], first["task"]) == ("s0/0", "instruction", "question_answering")
     assert (first["outcome"], first["finish_reason"], first["attempts"], first["model"]) == ("ok", "stop", 1, MODEL)
-    assert first["prompt_sha256"] == digest(row(0).messages) and first["request_id"].startswith("req_")
+    assert first["prompt_sha256"] == canonical_digest(row(0).messages) and first["request_id"].startswith("req_")
     assert abs(datetime.fromisoformat(first["started"]).timestamp() - time.time()) < 60
     assert (second["outcome"], second["finish_reason"], second["attempts"], second["text"]) == (
         "dropped: content_filter", "content_filter", 2, "",

@@ -20,7 +20,7 @@ from radgpt.mistakes import explain
 from radgpt.records import Report
 from radgpt.teacher import batch, batch_service
 from radgpt.teacher.ask import Reply, Request, open_teacher
-from radgpt.teacher.batch_parts import Limits, Parts
+from radgpt.teacher.batch_parts import Limits, Parts, Row
 from radgpt.teacher.batch_service import BatchService
 from radgpt.teacher.budget import BudgetSpentError
 from radgpt.teacher.journal import Journal
@@ -272,6 +272,18 @@ def test_a_damaged_list_of_parts_is_refused_rather_than_paid_for_again(tmp_path:
         state.write_bytes(b"\0\n" + whole)
         with pytest.raises(UserError, match=r"state.jsonl, line 1 is damaged"):
             ask(teacher_at(server), tmp_path, 3)
+
+
+@pytest.mark.parametrize("file", ["rows-00001.jsonl", "requests-00001.jsonl"])
+def test_rows_of_a_batch_under_way_that_are_gone_or_cut_are_told(file: str, tmp_path: Path) -> None:
+    parts = Parts(tmp_path, "/v1/chat/completions", Limits(100, 10_000))
+    told = {"generation_id": "s1/0", "kind": "answer", "task": "paraphrasing", "prompt_sha256": "", "prompt_version": "", "started": ""}
+    parts.commit(*parts.write([Row("ab", {"model": "m"}, told, 5.0, 10)], attempt=1))
+    assert len(Parts(tmp_path, "/v1/chat/completions", Limits(100, 10_000)).open()) == 1
+    for spoil in (lambda path: path.write_bytes(b""), Path.unlink):
+        spoil(tmp_path / file)
+        with pytest.raises(UserError, match=rf"{file} is damaged: see on the provider's page"):
+            Parts(tmp_path, "/v1/chat/completions", Limits(100, 10_000))
 
 
 def test_batches_of_credentialed_reports_are_refused_before_anything_else(tmp_path: Path) -> None:

@@ -30,6 +30,11 @@ def test_a_completion_with_all_it_tells() -> None:
     assert meaning(200, body) == Completion("ok", "Clear.", "m-2026", 12, 3, "stop", "chatcmpl-7", "fp_1")
 
 
+def test_lone_surrogates_become_question_marks() -> None:
+    body = {"model": "m\ud800", "choices": [{"finish_reason": "stop", "message": {"content": "Clear\udfff."}}]}
+    assert meaning(200, body) == Completion("ok", "Clear?.", "m?", finish_reason="stop")
+
+
 @pytest.mark.parametrize(
     ("choice", "outcome"),
     [

@@ -4,9 +4,9 @@ import pytest
 
 from radgpt.clinical.lexicon import abbreviations_in
 from radgpt.records import TASKS, Report
-from radgpt.teacher import questions, rules
 from radgpt.teacher.ask import Request
-from radgpt.teacher.plain_language import explainable, plain_language
+from radgpt.teacher.rules import questions, replies
+from radgpt.teacher.rules.plain_language import explainable, plain_language
 
 SECTIONS = {
     "indication": "Fever and SOB, s/p CABG.",
@@ -26,11 +26,11 @@ def report(**sections: str) -> Report:
 
 
 def instruction(task: str, number: int = 0, about: Report = REPORT, seed: int = 0) -> str:
-    return rules.reply(Request(f"{about.report_id}/{number}", "instruction", task, [], about), seed).text
+    return replies.reply(Request(f"{about.report_id}/{number}", "instruction", task, [], about), seed).text
 
 
 def answer(text: str, task: str = "question_answering", about: Report = REPORT) -> str:
-    return rules.reply(Request("r/0", "answer", task, [], about, instruction=text), 0).text
+    return replies.reply(Request("r/0", "answer", task, [], about, instruction=text), 0).text
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,10 @@ def test_every_question_that_is_asked_is_understood() -> None:
     "about", [report(), report(findings="XXXX. ___."), report(findings="\u0000 {0.__class__} {report} ((((", impression="?")]
 )
 def test_a_report_that_says_nothing_gives_empty_or_harmless_replies(task: str, about: Report) -> None:
-    got = rules.reply(Request("r/0", "instruction", task, [], about), 0)
+    got = replies.reply(Request("r/0", "instruction", task, [], about), 0)
     assert (got.outcome == "dropped: empty") == (got.text == "")
     assert "XXXX" not in got.text
-    assert rules.reply(Request("r/0", "answer", task, [], about, instruction=got.text), 0).model == "rules"
+    assert replies.reply(Request("r/0", "answer", task, [], about, instruction=got.text), 0).model == "rules"
 
 
 def test_a_report_without_sections_is_read_as_a_whole() -> None:

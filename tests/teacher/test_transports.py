@@ -17,7 +17,7 @@ from radgpt.errors import UserError
 from radgpt.governance.endpoints import endpoint_of
 from radgpt.teacher.ask import open_teacher
 from radgpt.teacher.completions import request_body
-from radgpt.teacher.transports import Answer, LostError, transport_to
+from radgpt.teacher.transports import Answer, LostError, lean, transport_to
 from radgpt.teacher.transports.lean import read_json
 
 KEY = "key-4b1d"
@@ -92,6 +92,17 @@ def test_replies_with_lone_surrogates_are_read() -> None:
     assert read_json(b'{"a": "\\ud800"}') == {"a": "\ud800"}
     assert read_json(b'{"a": NaN, "b": 1}')["b"] == 1
     assert read_json(b"<html>") is None and read_json(b"") is None
+
+
+def test_lists_nested_without_end_are_no_json() -> None:
+    assert read_json(b"[" * 100_000) is None
+
+
+def test_an_answer_longer_than_any_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lean, "LONGEST_BODY", 4000)
+    with serve(reply=lambda messages: "word " * 1000) as server, pytest.raises(LostError) as lost:
+        send(local(server.base_url))
+    assert lost.value.reason == "answer too long"
 
 
 def cloud(server: FakeOpenAI, provider: Provider, **settings: Any) -> Teacher:

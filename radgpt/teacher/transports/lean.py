@@ -8,9 +8,12 @@ import orjson
 
 from radgpt.governance.connections import refuse_request
 from radgpt.governance.endpoints import Endpoint
-from radgpt.teacher.transports import Answer, lost, trusted
+from radgpt.teacher.transports import Answer, LostError, lost, trusted
 
 JSON = "application/json"
+
+LONGEST_BODY = 8 << 20
+"""Bytes; thousands of times what `teacher.max_tokens` commonly allows, and little enough for all requests under way together."""
 
 
 class LeanTransport:
@@ -34,13 +37,24 @@ class LeanTransport:
             refuse_request(self._endpoint, self._url, JSON)
         try:
             async with self._session.post(self._url, data=orjson.dumps(body), allow_redirects=False) as response:
-                return Answer(response.status, response.headers, read_json(await response.read()))
+                return Answer(response.status, response.headers, read_json(await whole_body(response)))
         except (aiohttp.ClientError, OSError) as error:
             raise lost(error, self._endpoint) from None
 
     async def close(self) -> None:
         """See `Transport`."""
         await self._session.close()
+
+
+async def whole_body(response: aiohttp.ClientResponse) -> bytes:
+    """What came, unpacked; raises LostError where it is longer than any answer is."""
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > LONGEST_BODY:
+            raise LostError("answer too long")
+    return b"".join(pieces)
 
 
 def read_json(content: bytes) -> Any:
@@ -50,5 +64,5 @@ def read_json(content: bytes) -> Any:
     except orjson.JSONDecodeError:
         try:
             return json.loads(content)  # takes lone surrogates and NaN, which some servers write
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter of lists in lists in lists …
             return None

@@ -1,4 +1,4 @@
-"""Put counts, shares and names from reports into words, for the console and the page alike."""
+"""Put counts, shares and names into words, for consoles and pages alike."""
 
 from collections import Counter
 

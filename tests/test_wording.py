@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from radgpt.reports.wording import clipped, counted, printable, ranked, share
+from radgpt.wording import clipped, counted, printable, ranked, share
 
 
 @pytest.mark.parametrize(

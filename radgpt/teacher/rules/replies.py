@@ -1,18 +1,18 @@
-"""The embedded teacher: writes instructions and grounded answers by rule, without a network, the same for the same seed."""
+"""Write instructions and grounded answers by rule, the same for the same seed."""
 
 import re
 from collections.abc import Sequence
 
 from radgpt.clinical.lexicon import ABNORMAL, FINDINGS, TOKEN, abbreviations_in, expansion
 from radgpt.clinical.reading import REMOVED, body, clinical, read_finding, sentences, status_at
+from radgpt.draws import generator
 from radgpt.errors import UserError
-from radgpt.instructions.draws import generator
-from radgpt.instructions.tasks import beyond_rules
 from radgpt.records import FOLLOW_UP, TASKS, Report
-from radgpt.teacher import questions
 from radgpt.teacher.ask import Reply, Request
-from radgpt.teacher.plain_language import explainable, plain_language
-from radgpt.teacher.questions import quoted
+from radgpt.teacher.rules import questions
+from radgpt.teacher.rules.plain_language import explainable, plain_language
+from radgpt.teacher.rules.questions import quoted
+from radgpt.teacher.rules.scope import beyond_rules
 
 MODEL = "rules"
 SUMMARY_WORDS = 35
