@@ -106,7 +106,7 @@ class Progress:
             figures = self._figures()
             if figures.share is not None:
                 parts.append(f"{figures.share:.0%} of the limit")
-            parts.append(f"429s {figures.refused:,}")
+            parts += [f"{figures.in_flight} under way", f"429s {figures.refused:,}"]
         if self._budget:
             parts.append(f"{self._budget.spent.usd:.2f} USD" if self._budget.priced else f"{self._budget.spent.tokens:,} tokens")
         if self._note:
@@ -135,7 +135,7 @@ class Progress:
         point: dict[str, float] = {"teacher/seconds": self._logged - self._start, "teacher/done": self._done, "teacher/rate": self._rate()}
         if self._figures:
             figures = self._figures()
-            point["teacher/refused"] = figures.refused
+            point |= {"teacher/refused": figures.refused, "teacher/in_flight": figures.in_flight}
             if figures.share is not None:
                 point["teacher/share_of_limit"] = figures.share
         if self._budget:

@@ -41,8 +41,8 @@ class Watched:
 def test_all_figures_stand_on_one_line() -> None:
     watched = Watched()
     watched.go_on(20, 100, known=400)
-    watched.figures.refused, watched.figures.share = 3, 0.975
-    assert watched.progress.line() == "teacher: 500 of 1,000 replies, 5.0/s, 98% of the limit, 429s 3, 0.10 USD, 01:40 left"
+    watched.figures.refused, watched.figures.in_flight, watched.figures.share = 3, 7, 0.975
+    assert watched.progress.line() == "teacher: 500 of 1,000 replies, 5.0/s, 98% of the limit, 7 under way, 429s 3, 0.10 USD, 01:40 left"
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:
@@ -58,7 +58,7 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
 def test_without_a_price_tokens_are_told_and_without_a_total_no_end() -> None:
     watched = Watched(price=None, total=None)
     watched.go_on(1, 2)
-    assert watched.progress.line() == "teacher: 2 replies, 2.0/s, 429s 0, 2,000 tokens"
+    assert watched.progress.line() == "teacher: 2 replies, 2.0/s, 0 under way, 429s 0, 2,000 tokens"
 
 
 def test_curves_hold_numbers_over_their_axis_at_most_every_ten_seconds() -> None:
@@ -68,7 +68,7 @@ def test_curves_hold_numbers_over_their_axis_at_most_every_ten_seconds() -> None
         watched.go_on(1, 4)
     assert [point["teacher/seconds"] for point in watched.points] == [10.0, 20.0]
     assert watched.points[1] == {
-        "teacher/seconds": 20.0, "teacher/done": 77, "teacher/rate": pytest.approx(4.0), "teacher/refused": 0,
+        "teacher/seconds": 20.0, "teacher/done": 77, "teacher/rate": pytest.approx(4.0), "teacher/refused": 0, "teacher/in_flight": 0,
         "teacher/share_of_limit": 0.5, "teacher/tokens": 80_000, "teacher/usd": pytest.approx(0.08),
     }  # fmt: skip
 
@@ -84,7 +84,7 @@ def test_where_nobody_watches_a_line_a_minute_is_printed_even_while_nothing_come
         assert capsys.readouterr().err == ""
         watched.now += 2
         time.sleep(0.05)
-        assert capsys.readouterr().err == "teacher: 59 of 1,000 replies, 1.0/s, 429s 0, 0.06 USD, 16:12 left\n"
+        assert capsys.readouterr().err == "teacher: 59 of 1,000 replies, 1.0/s, 0 under way, 429s 0, 0.06 USD, 16:12 left\n"
         watched.progress.note("2 batches under way")
         watched.now += 61
         time.sleep(0.05)
@@ -103,5 +103,5 @@ def test_on_a_terminal_it_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     with watched.progress:
         watched.go_on(100, 250)
     drawn = terminal.getvalue().rstrip("\n").rpartition("\r")[2]
-    assert drawn.startswith("teacher:  25%|") and "| 250/1000, 2.5/s, 429s 0, 0.25 USD, 05:00 left" in drawn
+    assert drawn.startswith("teacher:  25%|") and "| 250/1000, 2.5/s, 0 under way, 429s 0, 0.25 USD, 05:00 left" in drawn
     assert "\n" not in terminal.getvalue().rstrip("\n")
