@@ -21,17 +21,29 @@ class Accepted:
     text: str
 
 
-def end_epoch(folder: Path, number: int, accepted: Iterable[Accepted], pool: Pool) -> None:
-    """Let the pool grow by what an epoch, counted from 0, accepted.
+def keep_epoch(folder: Path, number: int, accepted: Iterable[Accepted]) -> None:
+    """Keep what an epoch, counted from 0, accepted.
 
-    What stands in the folder from an earlier attempt at the run outweighs what this one accepted: a row that failed then may have
-    succeeded now, and later prompts, by which replies are found in the journal, must stay as they were.
+    What stands in the folder from an earlier attempt at the run outweighs it: a row that failed then may have succeeded now, and later
+    prompts, by which replies are found in the journal, must stay as they were.
     """
-    path = folder / f"epoch-{number:05}.jsonl"
-    if not path.exists():
+    if not kept(folder, number):
         folder.mkdir(exist_ok=True)
-        with write_records(path) as write:
+        with write_records(_path(folder, number)) as write:
             for row in accepted:
                 write(row)
-    for row in read_records(path, Accepted):
+
+
+def kept(folder: Path, number: int) -> bool:
+    """Whether an epoch is known."""
+    return _path(folder, number).exists()
+
+
+def grow(folder: Path, number: int, pool: Pool) -> None:
+    """Let the pool grow by what a kept epoch accepted."""
+    for row in read_records(_path(folder, number), Accepted):
         pool.add(row.task, row.text)
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"epoch-{number:05}.jsonl"

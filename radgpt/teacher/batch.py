@@ -70,7 +70,7 @@ class BatchSession:
         if rounds > 1:
             say(
                 f"teacher.mode=batch takes up to {rounds:,} rounds of batches, one after the other and up to 24 hours each: one for each "
-                "turn of a conversation, or for each instructions.pool_epoch reports (a larger one makes fewer)"
+                "turn of a conversation, or for every two epochs of instructions.pool_epoch reports (a larger one makes fewer)"
             )
         for part in self._parts.open():
             for row in self._parts.rows(part):

@@ -25,7 +25,8 @@ from radgpt.config import (
     Teacher,
 )
 from radgpt.errors import UserError
-from radgpt.records import SPLITS, TASKS, Dropped, Generation, Instruction, Pair, Report, read_records
+from radgpt.instructions.epochs import LAG
+from radgpt.records import SPLITS, TASKS, Decision, Dropped, Generation, Instruction, Pair, Report, read_records
 from radgpt.run import Run
 from radgpt.stages import generate_answers, generate_instructions, postprocess_answers, postprocess_instructions
 from radgpt.teacher.ask import Reply, Request
@@ -175,7 +176,7 @@ def test_examples_grow_by_epochs_from_accepted_instructions_only(tmp_path: Path,
             assert "AI" not in example
             if example.startswith("Is this wording"):
                 borrowed += 1
-                assert int(example.split()[3][1:]) // 5 < epoch
+                assert int(example.split()[3][1:]) // 5 <= epoch - LAG
     assert borrowed > 20
 
 
@@ -232,6 +233,21 @@ def test_answers_of_a_bad_teacher_are_dropped_and_an_empty_dataset_is_refused(tm
     dropped = list(read_records(tmp_path / "4" / "dropped_answers.jsonl", Dropped))
     assert {row.reason for row in dropped} == {"teacher_speak"}
     assert not (tmp_path / "4" / "dataset").exists()
+
+
+def test_without_instructions_there_is_nothing_to_train_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    teach(monkeypatch, generate_instructions, lambda request: Reply("ok", "As an AI language model, I cannot.", "m"))
+    with pytest.raises(UserError, match=r"^there are no answers: no instruction was kept, see dropped_instructions.jsonl beside .*/2/"):
+        whole_line(tmp_path, write_reports(tmp_path / "reports.jsonl"))
+
+
+def test_decisions_on_other_texts_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with write_records(tmp_path / "decisions.jsonl") as write:
+        for name in ("r0/0", "elsewhere/0"):
+            write(Decision(name, "reject", "0" * 64))
+    runs = whole_line(tmp_path, write_reports(tmp_path / "reports.jsonl"), Dataset(decisions=str(tmp_path / "decisions.jsonl")))
+    assert runs["dataset"].summary["decisions_unused"] == 2
+    assert "2 of 2 decisions are on other texts than these answers" in capsys.readouterr().out
 
 
 def test_rows_of_other_reports_are_refused_by_id(tmp_path: Path) -> None:
