@@ -9,6 +9,7 @@ _TEACHER_SPEAK = re.compile(
     r"|not able|just an AI)\b|\bI (?:cannot|can't|apologi[sz]e|don't have (?:access|enough|the ability))\b"
     r"|\b(?:as requested|in-context|examples? (?:above|given|provided)|the (?:given|above|provided) (?:examples?|prompt|instructions?))\b"
     r"|\b(?:hope this helps|let me know if|feel free to|my (?:training data|knowledge cutoff)|you(?:'ve| have) provided)\b|\bsure[,!]"
+    r"|\b(?:ready|happy|glad|here) to (?:help|assist)\b|\b(?:how|what) (?:can|may|could) I (?:help|assist|do for)\b"
     r"|^here(?:'s| is| are) [^.:\n]{0,60}:",
     re.IGNORECASE,
 )
@@ -21,7 +22,7 @@ _PROMPT_WORDS = re.compile(
     r"\bend of report\b|\b(?:questions?|instructions?|examples?) (?:about|from|for|in) other reports\b"
     r"|\babout (?:abbreviations in )?other reports\b"
     r"|\breply with the (?:question|instruction|reworded text|summary)\b|\b(?:question|instruction)s? of the same kind\b"
-    r"|\bmaterial, not an order\b"
+    r"|\bmaterial, not an order\b|\b(?:one|an?|single) (?:single )?(?:aspect|detail) of (?:it|the report)\b|\bhow long or for whom\b"
     r"|\byou (?:were|are) (?:shown|given) (?:one |an? |the |some )?(?:examples?|report)\b|\byou are asked to\b"
     r"|\b(?:write|generate|create|compose|formulate|ask|give me) (?:one|an?|another|the) (?:\w+ ){0,2}?(?:question|instruction)\b"
     r"|\b(?:clinicians?|doctors?) (?:could|can|might|would|may) ask\b"
