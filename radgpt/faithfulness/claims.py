@@ -7,7 +7,7 @@ from radgpt.clinical.lexicon import expansion
 from radgpt.faithfulness.marks import Mark, plain
 from radgpt.faithfulness.quantities import Quantity
 from radgpt.faithfulness.reported import words_of
-from radgpt.faithfulness.sentences import Sentence, Statement, read, sentence_spans
+from radgpt.faithfulness.sentences import Sentence, Statement, one_sided, read, sentence_spans
 
 _POLAR = re.compile(
     r"[\s\"'*]*(?P<word>yes|no|possibly|probably|likely|maybe|not (?:that|according)|correct|none)\b(?=\s*(?:[.,;:!]|$|-\s))[\s.,;:!-]*"
@@ -29,6 +29,16 @@ _GENERAL = re.compile(
 _WAS_REASON = re.compile(r"\s+(?:is|was|were|are)\s+(?:\w+\s+){0,2}(?:reason|indication|question)\b")
 _REASON_ASKED = re.compile(r"\b(?:why|reason|indication|history|symptoms?|complain\w*|led to|ordered|purpose)\b")
 
+_GROUNDS = re.compile(r"\b(?:in view of|in light of|because|given|due to|based on|seen on|as|since)\b")
+_OTHERWISE = re.compile(r"\b(?:otherwise|apart from|aside from|except|other than)\b")
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?)\b")
+_ELSEWHERE = re.compile(r"[,;()]|\b(?:but|while|which|and)\b")
+_OF_THE_THING = re.compile(
+    r"\b(?:the|this|these|that|those|either|both|his|her|your|my)\s+"
+    r"(?:(?!patient|report|image|study|exam|chest|radiolog|radiograph|scan|film|lungs?|heart|cardi|mediastin|aort|bon|diaphragm|hemidiaphragm"
+    r"|spine|trachea|vascul|pulmonary|pleura|silhouette)\w+\s+){0,2}$"
+)
+_EXISTS = re.compile(r"\b(?:present|seen|there|visible|noted|identified|evident|found|gone|resolved)\b")
 _ASKS_CHANGE = re.compile(r"\bchang\w+|\bcompared? (?:with|to) (?:the )?(?:before|prior|previous|earlier)|\bsince\b|\bprogress\w*")
 _ASKS_MEANING = re.compile(r"\b(?:stands? for|mean\w*|full form|long form|short for|in full|expan\w+|abbreviat\w+|acronym|spell\w*)\b")
 
@@ -54,6 +64,8 @@ class Claim:
     """What kind of study advice names."""
     reason: bool = False
     """Said of why the study was made."""
+    only: bool = False
+    """A side that is said to be the only one."""
 
 
 @dataclass(slots=True)
@@ -120,7 +132,8 @@ def claims_of(answer: str, instruction: str, verbatim: dict[str, int], context: 
     begin = 0
     if polar and polar.group("word") in ("yes", "no", "possibly", "probably", "likely", "maybe", "correct"):
         begin = polar.end()
-        if about.polar and subject is not None and not about.change:
+        presupposed = polar.group("word") == "no" and _presupposed(instruction, subject)
+        if about.polar and subject is not None and not about.change and not presupposed:
             read_as.claims.append(_polar_claim(polar, about, subject))
     reason = False
     last = subject
@@ -140,10 +153,32 @@ def claims_of(answer: str, instruction: str, verbatim: dict[str, int], context: 
             read_as.claims.append(expanded)
             continue
         read_as.claims += _claims_of_sentence(
-            text, sentence, last, told, continues=number == 0 or sentence.has("pronoun") or end - start < 40
+            text,
+            sentence,
+            last,
+            told,
+            continues=number == 0 or sentence.has("pronoun") or (end - start < 40 and not _VERB.search(text, start, end)),
         )
         last = next((statement for statement in sentence.statements if statement.kind in ("finding", "device")), last)
     return read_as
+
+
+def _advised(text: str, sentence: Sentence, advice: Statement) -> frozenset[str]:
+    """The kinds of study that a sentence advises: not those that it names as grounds, as in «in view of the nodules on CT»."""
+    return frozenset(
+        mark.value
+        for mark in sentence.marks
+        if mark.kind == "modality"
+        and not (
+            _GROUNDS.search(text, advice.end, mark.start) if mark.start >= advice.start else _ELSEWHERE.search(text, mark.end, advice.start)
+        )
+    )
+
+
+def _presupposed(instruction: str, subject: Statement | None) -> bool:
+    """Whether a question takes its subject for granted: «no» to «is the fracture displaced?» does not deny the fracture."""
+    text = plain(instruction[:4000])
+    return subject is not None and _OF_THE_THING.search(text, 0, subject.start) is not None and not _EXISTS.search(text)
 
 
 def _polar_claim(polar: re.Match[str], about: Asked, subject: Statement) -> Claim:
@@ -193,11 +228,13 @@ def _claims_of_sentence(text: str, sentence: Sentence, last: Statement | None, r
             if statement.end <= general.start() and text[sentence.start : statement.start].strip() not in ("", "a", "an")
         ]
     reasons = [mark.end for mark in sentence.marks if mark.kind == "reason"]
+    excepted = _OTHERWISE.search(text, sentence.start, sentence.end)
+    stated = [s for s in stated if not (excepted and s.kind == "normal" and (s.name == "chest" or excepted.start() <= s.start))]
     named = [
         statement for statement in stated if statement.kind in ("finding", "device") and statement.name not in ("abnormality", "device")
     ]
     for statement in stated:
-        modalities = frozenset(sentence.values("modality")) if statement.kind == "advice" else frozenset()
+        modalities = _advised(text, sentence, statement) if statement.kind == "advice" else frozenset()
         historical = reason or any(end <= statement.start for end in reasons) or bool(_WAS_REASON.match(text, statement.end))
         claims.append(Claim("statement", statement.start, statement.end, statement, modalities=modalities, reason=historical))
     owned = {id(size) for statement in sentence.statements for size in statement.sizes}
@@ -206,13 +243,28 @@ def _claims_of_sentence(text: str, sentence: Sentence, last: Statement | None, r
             subject = last.name if last is not None and continues else ""
             parts = frozenset(sentence.values("region") - ({"chest"} if subject and sentence.has("pronoun") else set()))
             claims += [
-                Claim("detail", mark.start, mark.end, mark=mark, subject=subject, regions=parts, reason=reason) for mark in sentence.loose
+                Claim(
+                    "detail",
+                    mark.start,
+                    mark.end,
+                    mark=mark,
+                    subject=subject,
+                    regions=parts,
+                    reason=reason,
+                    only=mark.kind == "side" and one_sided(text, mark),
+                )
+                for mark in sentence.loose
+                if mark.kind != "location" or not any(other.kind == "region" and other.start == mark.start for other in sentence.marks)
             ]
         for quantity in sentence.quantities:
             owner = next((s.name for s in named if any(size is quantity for size in s.sizes)), "") if id(quantity) in owned else ""
             claims.append(
                 Claim(
-                    "quantity", quantity.start, quantity.end, quantity=quantity, subject=owner or (last.name if last and continues and not named else "")
+                    "quantity",
+                    quantity.start,
+                    quantity.end,
+                    quantity=quantity,
+                    subject=owner or (last.name if last and continues and not named else ""),
                 )
             )
         if (
@@ -223,7 +275,7 @@ def _claims_of_sentence(text: str, sentence: Sentence, last: Statement | None, r
             details = [mark for mark in sentence.marks if mark.kind == "silence"]
             silent = Statement(last.kind, last.name, "silent", details[0].start, details[0].end, -1)
             if not re.search(
-                r"\b(?:size|side|location|position|degree|severity|extent|age|cause|how|which|where|when)\b",
+                r"\b(?:size|side|location|position|degree|severity|extent|amount|number|exact\w*|age|caus\w+|how|which|where|when|what|why)\b",
                 text[sentence.start : sentence.end],
             ):
                 claims.append(Claim("statement", silent.start, silent.end, silent))

@@ -32,6 +32,11 @@ SPELT = {
     )
     for word in words.split("/")
 }
+ORDINAL = frozenset({"first", "third", "fourth", "fifth"})
+"""Words that number what is said, where they begin a sentence, as in «First, …»."""
+_COUNTED = re.compile(r"\s+(?:\w+\s+)?(?:findings|abnormalities|problems|points|things|bones|issues|reasons|sides|lungs|parts|items)\b")
+"""What an answer counts up where the report only lists it."""
+_LISTS = re.compile(r"(?:^|[.!?:*\n])\s*[a-z]+,$")
 UNCOUNTED = frozenset({"zero", "one", "second"})
 """Words that seldom count: «no large one», «a second»."""
 
@@ -128,4 +133,10 @@ def _value(word: str) -> float:
 
 
 def _number(match: re.Match[str]) -> Quantity | None:
-    return None if match.group() in UNCOUNTED else Quantity("number", (_value(match.group()),), match.start(), match.end())
+    if match.group() in UNCOUNTED or (
+        match.group() in ORDINAL and _LISTS.search(match.string[max(0, match.start() - 6) : match.end() + 1])
+    ):
+        return None
+    if match.group() in SPELT and _COUNTED.match(match.string, match.end()):
+        return None
+    return Quantity("number", (_value(match.group()),), match.start(), match.end())

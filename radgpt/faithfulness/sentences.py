@@ -32,7 +32,7 @@ _BREAK = re.compile(r"[,;:()]|\b(?:and|or|with|without|but|no|which|that|while|i
 _PREPOSITION = re.compile(
     r"\b(?:in|at|on|of|along|within|overlying|near|involving|to|throughout|over|around|behind|above|below|for|into|is|are|now|has|have|been)\s+(?:[\w]+\s+){0,2}$"
 )
-_OR_FOLLOWS = re.compile(r"\s*(?:and/)?or\b")
+_OR_FOLLOWS = re.compile(r"\s*,?\s*(?:and/)?or\b")
 _OR_LEADS = re.compile(r"\bor\s+(?:\w+\s+){0,2}$")
 _AUXILIARY = re.compile(r"\b(?:(?:is|are|was|were|has|have|been)\s+)+$")
 _LIST_GOES_ON = re.compile(r"[^.;:]{0,80}?\bor\b")
@@ -43,6 +43,16 @@ _BUT = re.compile(r"[;:]|\b(?:but|however|although|though|while|whereas|instead|
 _COMMA_BUT_IN_LIST = re.compile(r",(?![^.;]*?,?\s(?:or|and)\s)")
 _JOINED = re.compile(r"\b(?:with|and|but)\b|[.;:]")
 _APPOSITION = re.compile(r",\s*(?:a|an)$")
+_ASKS_DETAIL = re.compile(
+    r"\b(?:what|why|how|which|when|where|who|size|amount|number|exact\w*|caus\w+|reason|severity|side|location|position|degree|extent|age|type)\b"
+)
+_NONE_OF = re.compile(r"\b(?:no|neither|none of)\s+(?:\w+\s+)?$")
+_LATER_WORD = re.compile(r",\s+(?:now |still )?")
+_THAN = re.compile(r"\s+(?:since|from|compared|than|as|on)\b")
+_GONE = re.compile(r"resol|gone|longer|clear|remov|disappear")
+_ONLY_BEFORE = re.compile(r"\bonly\s+(?:on\s+|in\s+)?(?:the\s+)?$|\bunilateral\w*\s+$")
+_ONLY_AFTER = re.compile(r"(?:[\s-]+(?:side|lung|sided))?\s+(?:only|alone)\b")
+_THAT_WAS = re.compile(r"\b(?:that|which)\s+(?:was|were|had been|has been)\s+(?:\w+\s+){1,5}?(?=(?:is|are|was|has|have)\b|$)")
 _APART = re.compile(r"[;(]")
 _RELATIVE = re.compile(r",?\s(?:which|that)\s(?:is|are|was|were|remains?|has|have|appears?)(?:\s\w+){0,3}\s$")
 _MODIFIERS = re.compile(
@@ -68,8 +78,8 @@ class Statement:
     name: str
     """The finding, device or part."""
     status: str
-    """`sure` (said to be beyond doubt), `present`, `likely`, `possible`, `absent`, `mentioned` (nothing is claimed), `silent` (the text says
-    that the report does not say) or `unreported` (it says that the report does not describe any: silence or a denial)."""
+    """`sure` (said to be beyond doubt), `present`, `likely`, `possible`, `absent`, `mentioned` (nothing is claimed), `silent` (the text
+    says that the report does not say) or `unreported` (it says that the report does not describe any: silence or a denial)."""
     start: int
     end: int
     sentence: int
@@ -142,8 +152,12 @@ def read(text: str, start: int, end: int, number: int) -> Sentence:
     stops = _stops(text, sentence)
     subjects = _subjects(text, sentence)
     for mark, name, kind in subjects:
-        status = "present" if kind == "advice" and not _denied(text, mark, found, stops) else _status(text, mark, found, stops)
-        sentence.statements.append(Statement(kind, name, status, mark.start, mark.end, number))
+        status = "present" if kind == "advice" and not _denied(text, mark, found, stops, later=False) else _status(text, mark, found, stops)
+        gone = status == "absent" and any(
+            cue.kind == "negation_after" and cue.start >= mark.end and _GONE.search(text, cue.start, cue.end) for cue in found
+        )
+        limits = frozenset({"resolved"}) if gone else frozenset[str]()
+        sentence.statements.append(Statement(kind, name, status, mark.start, mark.end, number, limits=limits))
     _attach(text, sentence)
     return sentence
 
@@ -208,6 +222,7 @@ def _stops(text: str, sentence: Sentence) -> list[tuple[int, int]]:
             mark.kind == "region"
             and _PREDICATE.match(text, mark.end)
             and not _PLACED.search(text, max(sentence.start, mark.start - 16), mark.start)
+            and not _NONE_OF.search(text, max(sentence.start, mark.start - 24), mark.start)
         ):
             stops.append((mark.start, mark.start))
         before = text[max(sentence.start, mark.start - 6) : mark.start].rstrip()
@@ -228,15 +243,16 @@ def _reaches(cue: Mark, mark: Mark, found: list[Mark], stops: list[tuple[int, in
     return not any(other.kind == "stop" and first <= other.start < last for other in found)
 
 
-def _denied(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int]]) -> bool:
+def _denied(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int]], *, later: bool = True) -> bool:
     for cue in found:
         if cue.kind == "negation" and cue.end <= mark.start and _reaches(cue, mark, found, stops):
             return True
         if (
-            cue.kind == "negation_after"
+            later
+            and cue.kind == "negation_after"
             and cue.start >= mark.end
             and _reaches(cue, mark, found, stops)
-            and not _VERB.search(_AUXILIARY.sub("", text[mark.end : cue.start]))
+            and not _VERB.search(_AUXILIARY.sub("", _THAT_WAS.sub(" ", text[mark.end : cue.start])))
             and not any(other.kind == "negation" and mark.end <= other.start < cue.start for other in found)
         ):
             return True
@@ -248,8 +264,17 @@ def _status(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int
         if cue.kind == "silence" and (
             not _BUT.search(text, cue.end, mark.start) if cue.end <= mark.start else "," not in text[mark.end : cue.start]
         ):
+            if cue.end <= mark.start and _ASKS_DETAIL.search(text, cue.end, mark.start):
+                return "mentioned"
             return "unreported" if cue.value == "any" else "silent"
-    if any(cue.kind == "no_claim" and cue.end <= mark.start and _reaches(cue, mark, found, stops) for cue in found):
+    if any(
+        cue.kind == "no_claim"
+        and cue.end <= mark.start
+        and _reaches(cue, mark, found, stops)
+        # «no complication such as a pneumothorax» denies its example.
+        and not (cue.value == "example" and _denied(text, mark, found, stops))
+        for cue in found
+    ):
         return "mentioned"
     for cue in found:
         if (
@@ -268,7 +293,7 @@ def _status(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int
     for cue in found:
         near = cue.end <= mark.start and _reaches(cue, mark, found, stops)
         after = cue.kind == "likely_after" and cue.start >= mark.end and _reaches(cue, mark, found, stops)
-        if cue.kind == "possible" and cue.end <= mark.start and _reaches(cue, mark, found, hedged):
+        if cue.kind == "possible" and cue.end <= mark.start and (cue.value == "list" or _reaches(cue, mark, found, hedged)):
             return "possible"
         if ((near and cue.kind == "likely") or after) and status == "present":
             status = "likely"
@@ -307,6 +332,8 @@ def _attach(text: str, sentence: Sentence) -> None:
             _limit(text, mark, statements)
         if mark.kind in DETAILS:
             owner = _owner(text, mark.start, mark.end, statements, regions)
+            if owner is not None and mark.kind == "side" and one_sided(text, mark):
+                owner.limits |= {"one side"}
             if owner is None:
                 sentence.loose.append(mark)
             elif not (owner.start <= mark.start and mark.end <= owner.end and mark.kind in ("severity", "change")):
@@ -320,6 +347,11 @@ def _attach(text: str, sentence: Sentence) -> None:
             owner = _owner(text, quantity.start, quantity.end, statements, regions)
             if owner is not None:
                 owner.sizes.append(quantity)
+
+
+def one_sided(text: str, mark: Mark) -> bool:
+    """Whether a side is said to be the only one: «on the left side only»."""
+    return bool(_ONLY_BEFORE.search(text, max(0, mark.start - 30), mark.start) or _ONLY_AFTER.match(text, mark.end))
 
 
 def _limit(text: str, mark: Mark, statements: Iterable[Statement]) -> None:
@@ -341,8 +373,12 @@ def _owner(text: str, start: int, end: int, statements: list[Statement], marked:
     if before and before[-1].end >= end:
         return before[-1]
     follows = before and not _CLAUSE.search(text, before[-1].end, start)
+    if before and _LATER_WORD.fullmatch(text, before[-1].end, start) and _THAN.match(text, end):
+        return before[-1]
     if before and after and _RELATIVE.search(text, before[-1].end, start):
         return before[-1]
+    if after and not text[end : after[0].start].strip():
+        return after[0]
     if after and _MODIFIERS.fullmatch(text, end, after[0].start) and not _PLACED_BEFORE.search(text, max(0, start - 40), start):
         return after[0]
     leads = after and not _broken(text, end, after[0].start, marked) and after[0].start - end < 60

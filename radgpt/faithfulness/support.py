@@ -14,7 +14,7 @@ from radgpt.faithfulness.marks import Mark
 from radgpt.faithfulness.quantities import Quantity
 from radgpt.faithfulness.reported import Reported
 from radgpt.faithfulness.sentences import ASSERTED, Statement, asserts_history
-from radgpt.faithfulness.vocabulary import ACUTE, DENIES, DEVICES, ENTAILS, FINDINGS, HISTORY, IS_A, MAY_BE, REGION_FINDINGS
+from radgpt.faithfulness.vocabulary import ACUTE, DENIES, DEVICES, ENTAILS, FINDINGS, HISTORY, IS_A, LONG_STANDING, MAY_BE, REGION_FINDINGS
 
 CERTAINTY = {"sure": 4, "present": 3, "likely": 2, "possible": 1}
 STRICT_PLACES = frozenset({"upper", "middle", "lower", "lingula"})
@@ -33,6 +33,7 @@ LASTING = frozenset(
         "scoliosis",
         "COPD",
         "emphysema",
+        "hyperinflation",
         "scarring",
         "fibrosis",
         "calcification",
@@ -42,7 +43,22 @@ LASTING = frozenset(
     }
 )
 """Findings that are old by nature."""
-SMALL = frozenset({"granuloma", "lung nodule", "calcification", "fracture"})
+SPOTS = ("spot", "lung nodule", "lung mass", "lesion", "opacity", "granuloma")
+"""What one and the same thing may be called."""
+SMALL = frozenset(
+    {
+        "granuloma",
+        "lung nodule",
+        "spot",
+        "calcification",
+        "fracture",
+        "squeezing",
+        "collapse",
+        "incomplete expansion",
+        "scarring",
+        "old infection",
+    }
+)
 """Findings that are small by nature."""
 REGIONS_TOGETHER = {
     "cardiomediastinum": ("heart", "mediastinum"),
@@ -173,6 +189,10 @@ def _check_present(said: Statement, reported: Reported) -> list[Check]:
     if not candidates:
         if said.kind == "device":
             return [_check_device(said, reported)]
+        if said.name in LONG_STANDING:
+            known = next((s for s in every if reported.in_context(s) and s.status in ASSERTED), None)
+            if known is not None and not any(s.status == "absent" for s in every):
+                return [_supported(said, known)]
         denial = _denial(said, reported)
         maybe = _may_be(said, reported)
         if maybe is not None:
@@ -188,18 +208,27 @@ def _check_present(said: Statement, reported: Reported) -> list[Check]:
     sorts = (said.name, *(name for name, wider in IS_A.items() if said.name in wider))
     surest = max(CERTAINTY[s.status] for s in [s for s in by_side if s.name in sorts] or by_side)
     result = [_supported(said, best)]
-    if any(_swapped(said, statement) for statement in candidates):
-        spot = said.details["side"][-1]
-        return [*result, Check(spot.start, spot.end, "side")]
-    if said.status == "sure" and surest < CERTAINTY["present"] or CERTAINTY[said.status] > surest == CERTAINTY["possible"]:
+    if "one side" in said.limits and _both_sides(said.name, reported):
+        spot = next(iter(said.details.get("side", ())), None)
+        return [*result, Check(spot.start if spot else said.start, spot.end if spot else said.end, "side")]
+    mismatched = _mismatched(said, candidates, reported)
+    if mismatched is not None:
+        return [*result, Check(mismatched.start, mismatched.end, "side")]
+    if (said.status == "sure" and surest < CERTAINTY["present"]) or CERTAINTY[said.status] > surest == CERTAINTY["possible"]:
         result[0] = Check(said.start, said.end, "certainty")
     for detail in ("side", "location", "severity", "change"):
         marks = said.details.get(detail)
-        if marks:
+        if marks and not _by_side(said, detail):
             ok, by = _detail_supported(detail, said, candidates if detail == "side" else by_side, reported)
             spot = marks[0]
             result.append(Check(spot.start, spot.end, None if ok else detail, *((by.start, by.end) if ok and by else (-1, -1))))
     return result
+
+
+def _both_sides(name: str, reported: Reported) -> bool:
+    """Whether a report puts something on either side."""
+    sides = [statement.values("side") for statement in _asserted(reported.statements(name), reported)]
+    return set().union(*sides) == {"left", "right"}
 
 
 def _may_be(said: Statement, reported: Reported) -> Statement | None:
@@ -209,24 +238,30 @@ def _may_be(said: Statement, reported: Reported) -> Statement | None:
     return next((s for name in MAY_BE.get(said.name, ()) for s in _asserted(reported.statements(name), reported)), None)
 
 
-def _swapped(said: Statement, by: Statement) -> bool:
-    """Whether both give each side its own degree or place, and not the same one: «small on the left, large on the right»."""
+def _mismatched(said: Statement, candidates: list[Statement], reported: Reported) -> Mark | None:
+    """The side of a pair such as «small on the left, large on the right» or «right apex and left base» that no statement puts so."""
     for kind in ("severity", "location"):
-        ours, theirs = _by_side(said, kind), _by_side(by, kind)
-        if ours and theirs and all(theirs[side] != value for side, value in ours.items()):
-            return True
-    return False
+        for side, value in _by_side(said, kind):
+            if not any(_holds(statement, side, value, reported) for statement in candidates):
+                return side
+    return None
 
 
-def _by_side(statement: Statement, kind: str) -> dict[str, str]:
-    """Left and right to their degree or place, where a statement names two of each by turns."""
+def _holds(statement: Statement, side: Mark, value: Mark, reported: Reported) -> bool:
+    pairs = _by_side(statement, value.kind)
+    if pairs:
+        return any(other.value == side.value and held.value == value.value for other, held in pairs)
+    return side.value in _sides(statement, reported) and value.value in _near(statement, reported, value.kind)
+
+
+def _by_side(statement: Statement, kind: str) -> list[tuple[Mark, Mark]]:
+    """Sides with their degrees or places, where a statement names two of each by turns."""
     marks = [mark for name in ("side", kind) for mark in statement.details.get(name, ()) if mark.value != "both"]
     marks.sort(key=lambda mark: mark.start)
     if len(marks) != 4 or any(first.kind == second.kind for first, second in pairwise(marks)):
-        return {}
-    pairs = [sorted(pair, key=lambda mark: mark.kind != "side") for pair in (marks[:2], marks[2:])]
-    values = {side.value: other.value for side, other in pairs}
-    return values if len(values) == len(set(values.values())) == 2 else {}
+        return []
+    first, second = (sorted(pair, key=lambda mark: mark.kind != "side") for pair in (marks[:2], marks[2:]))
+    return [(first[0], first[1]), (second[0], second[1])]
 
 
 def _detail_supported(detail: str, said: Statement, candidates: list[Statement], reported: Reported) -> tuple[bool, Statement | None]:
@@ -249,8 +284,16 @@ def _detail_supported(detail: str, said: Statement, candidates: list[Statement],
         graded = any(statement.values("severity") for statement in candidates)
         return (max(sizes) <= 15 if sizes else said.name in SMALL and not graded), None
     if detail == "change":
+        if claimed == {"unchanged"}:
+            return any(_remains(statement, reported) for statement in candidates), None
         return claimed == {"chronic"} and said.name in LASTING, None
     return False, None
+
+
+def _remains(statement: Statement, reported: Reported) -> bool:
+    """Whether a report says so in words such as «the lungs remain hyperexpanded»."""
+    sentence = reported.sentences[statement.sentence]
+    return " remain" in reported.text[sentence.start : sentence.end]
 
 
 def _fits(detail: str, claimed: set[str], near: set[str], said: Statement) -> bool:
@@ -309,13 +352,18 @@ def _denial(said: Statement, reported: Reported) -> Statement | None:
             ruled_out = statement.region in ("", "chest", *regions) or (
                 statement.region == "cardiopulmonary" and said.name in (*ACUTE, "enlarged heart")
             )
-            if ruled_out and (said.name in ACUTE or not statement.limits & LIMITS_OF_TIME or said.name in ("fracture", "dislocation")):
+            if ruled_out and (
+                said.name in ACUTE or not statement.limits & LIMITS_OF_TIME or said.name in ("fracture", "dislocation", "trauma")
+            ):
                 return statement
     return None
 
 
 def _check_absent(said: Statement, reported: Reported) -> Check:
     """A denial is supported by a denial as wide as it; where something like it is there all the same, it is wrong."""
+    sided = [s.values("side") for s in reported.statements(said.name) if s.values("side")]
+    if "resolved" in said.limits and said.values("side") and sided and not any(said.values("side") & other for other in sided):
+        return Check(said.details["side"][0].start, said.details["side"][0].end, "side")
     narrow = said.limits & (LIMITS_OF_TIME | LIMITS_OF_SIZE)
     sides, places = said.values("side"), said.values("location")
     present = []
@@ -330,7 +378,8 @@ def _check_absent(said: Statement, reported: Reported) -> Check:
         if narrow & LIMITS_OF_TIME and not (_near(statement, reported, "change") & {"new", "worse"}):
             continue
         present.append(statement)
-    for statement in reported.statements(said.name):
+    named = (said.name, "lung nodule") if said.name == "spot" else (said.name,)
+    for statement in (statement for name in named for statement in reported.statements(name)):
         if statement.status == "absent" and not reported.in_context(statement):
             where = statement.values("side")
             if (not where or (not sides and not present) or (sides and sides <= where) or where == {"left", "right"}) and (
@@ -493,16 +542,19 @@ def _check_advice(said: Statement, modalities: frozenset[str], reported: Reporte
     if said.status in ("absent", "silent"):
         wanted = [s for s in advice if not modalities or modalities & reported.sentences[s.sentence].values("modality")]
         return Check(said.start, said.end, "recommendation") if wanted else _supported(said, None)
-    for statement in advice:
-        if modalities <= reported.sentences[statement.sentence].values("modality"):
-            return _supported(said, statement)
+    advised = [(statement, reported.sentences[statement.sentence].values("modality")) for statement in advice]
+    if modalities <= set[str]().union(*(held for _, held in advised)):
+        for statement, held in advised:
+            if not modalities or modalities & held:
+                return _supported(said, statement)
     return Check(said.start, said.end, "recommendation")
 
 
 def _check_quantity(claim: Claim, quantity: Quantity, reported: Reported) -> Check:
     same = [other for other in reported.quantities if _equal(quantity, other)]
     if quantity.kind == "measurement" and claim.subject and same:
-        measured = [size for s in supporters(claim.subject, reported) for size in s.sizes]
+        names = SPOTS if claim.subject in SPOTS else (claim.subject,)
+        measured = [size for name in names for s in supporters(name, reported) for size in s.sizes]
         if measured and not any(_equal(quantity, size) for size in measured):
             same = []
     problem = {"measurement": "measurement", "number": "number", "duration": "number"}.get(quantity.kind, "date")
@@ -530,6 +582,8 @@ def _check_detail(claim: Claim, mark: Mark, reported: Reported) -> Check | None:
     if claim.subject and not (mark.kind == "change" and claim.regions):
         candidates = [s for s in supporters(claim.subject, reported) if s.status in (*ASSERTED, "mentioned") or mark.kind == "change"]
         said = Statement("finding", claim.subject, "present", mark.start, mark.end, -1, {mark.kind: [mark]})
+        if claim.only and _both_sides(claim.subject, reported):
+            return Check(mark.start, mark.end, "side")
         if candidates:
             ok, by = _detail_supported(mark.kind, said, candidates, reported)
             return Check(mark.start, mark.end, None if ok else mark.kind, *((by.start, by.end) if ok and by else (-1, -1)))
@@ -539,7 +593,9 @@ def _check_detail(claim: Claim, mark: Mark, reported: Reported) -> Check | None:
         told = [
             other
             for sentence in reported.sentences
-            if "chest" in regions or regions & sentence.values("region")
+            if "chest" in regions
+            or regions & sentence.values("region")
+            or any(statement.name in REGION_FINDINGS.get(region, ()) for region in regions for statement in sentence.statements)
             for other in sentence.marks
             if other.kind == "change"
         ]

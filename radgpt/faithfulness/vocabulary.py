@@ -16,8 +16,9 @@ FINDINGS: dict[str, str] = {
     "pneumothorax": (
         "pneumothora(?:x|ces);hydropneumothora(?:x|ces);ptx;"
         "air (?:\\w+ ){0,7}(?:around|outside|between|next to) {lung};air (?:around|outside|in the space around) {lung};"
-        "air in the (?:pleural space|chest cavity)(?: around {lung})?;collapsed lungs?;collapse of {lung};lung collapse;"
-        "collapsed (?:left|right) lung;air leak(?:s|age)?;air pockets?;pockets? of air;air (?:\\w+ ){0,3}leaked (?:\\w+ ){0,3}{lung};trapped air"
+        "air in the (?:pleural space|chest cavity)(?: around {lung})?;collapsed lungs?;"
+        "collapsed (?:left|right) lung;air leak(?:s|age)?;air pockets?;pockets? of air;air (?:\\w+ ){0,3}leaked (?:\\w+ ){0,3}{lung};"
+        "trapped air"
     ),
     "pleural effusion": (
         "effusions?;pleural fluid;"
@@ -66,20 +67,28 @@ FINDINGS: dict[str, str] = {
         "enlargement of {own}heart"
     ),
     "atelectasis": (
-        "atelecta(?:sis|tic|ses);(?:partly|partially|slightly|somewhat) collapsed(?: (?:areas?|parts?|regions?)(?: of)?)?(?: (?:the |your )?lungs?)?"
+        "atelecta(?:sis|tic|ses);"
+        "(?:partly|partially|slightly|somewhat) collapsed(?: (?:areas?|parts?|regions?)(?: of)?)?(?: (?:the |your )?lungs?)?"
         "(?: tissue| base)?;"
         "partial (?:lung )?collapse(?: of {lung})?;collapsed (?:lung )?(?:tissue|air sacs);collapsed areas? of (?:the |your )?lungs?;"
-        "collapse of (?:\\w+ ){0,2}(?:lung tissue|air sacs|lobe);volume loss;loss of volume;lobar collapse;air sacs? (?:\\w+ ){0,3}collapsed;"
+        "(?:small areas?|small parts?|areas?|parts?|portions?|pieces?) of (?:\\w+ )?collapsed? (?:of )?{lung};"
+        "(?:areas?|parts?|portions?|pieces?) of {lung}(?: tissue)? (?:\\w+ ){0,3}collapsed;"
+        "collapse of (?:\\w+ ){0,2}(?:lung tissue|air sacs|lobe);volume loss;loss of volume;lobar collapse;"
+        "air sacs? (?:\\w+ ){0,3}collapsed;"
         "areas? of collapse;collapsed lobe"
     ),
-    "lung nodule": ("nodules?;nodular(?:ity)?;small (?:round )?spots?;round spots?;spots?(?: (?:on|in) {lung})?;nodule like"),
+    "lung nodule": "nodules?;nodular(?:ity)?;small round spots?;nodule like",
+    "spot": "small spots?;round spots?;spots?(?: (?:on|in) {lung})?",
     "lung mass": "mass(?:es)?(?! effect);lumps?;tumou?rs?;growths?;mass ?like",
     "lesion": "lesions?;abnormal spots?",
     "granuloma": ("granulomas?;granulomata;granulomatous;small scars? from an? old infection;old infection that left small scars"),
     "old infection": (
-        "scars? (?:left )?(?:by|from|of) {own}(?:\\w+ )?infections?;old infections?;old,? healed infections?;(?:past|previous|prior|earlier|healed) infections?"
+        "scars? (?:left )?(?:by|from|of) {own}(?:(?:old|past|previous|prior|earlier|healed) )?infections?;old infections?;"
+        "old,? healed infections?;"
+        "(?:past|previous|prior|earlier|healed) infections?"
     ),
     "malignancy": "malignan(?:cy|t|cies);cancers?;cancerous;carcinomas?;neoplas(?:m|tic|ia|ms)",
+    "lung cancer": "(?:lung|bronchogenic|pulmonary) (?:cancer|carcinoma|malignancy)",
     "metastasis": ("metasta(?:sis|ses|tic);spread of (?:the |a )?(?:cancer|carcinoma|tumou?r|malignancy);cancer (?:\\w+ ){0,3}spread"),
     "emphysema": (
         "emphysema(?:tous)?(?: changes?)?;damaged(?:, over stretched)? air sacs;damage to (?:the |your )?(?:lung's )?air sacs;"
@@ -89,7 +98,8 @@ FINDINGS: dict[str, str] = {
     "COPD": ("copd;chronic obstructive(?: pulmonary| lung| airways?)* disease;obstructive (?:lung |pulmonary |airways? )?disease"),
     "hyperinflation": (
         "hyper ?(?:inflat|expan|aerat|lucen|distend)\\w+;over ?inflat\\w+;over filled with air;"
-        "over filling of {lung} with air;over ?expan\\w+;over ?fill\\w+;too much air;(?:holding|hold|holds|contain|contains|have|has|trap|with) "
+        "over filling of {lung} with air;over ?expan\\w+;over ?fill\\w+;too much air;"
+        "(?:holding|hold|holds|contain|contains|have|has|trap|with) "
         "(?:more|extra|excess) air(?: than (?:usual|normal|expected|they should))?;more air than (?:usual|normal|expected)"
     ),
     "low lung volume": (
@@ -101,7 +111,8 @@ FINDINGS: dict[str, str] = {
         "lungs (?:look|appear|are|seem) (?:\\w+ )?small;did not take (?:in )?a (?:full|deep|big) breath"
     ),
     "incomplete expansion": (
-        "not (?:\\w+ ){0,2}(?:fully|completely|all the way) (?:inflat(?:ed|ing)|expand(?:ed|ing)|open(?:ed)?);not opening up (?:fully|completely)"
+        "not (?:\\w+ ){0,2}(?:fully|completely|all the way) (?:inflat(?:ed|ing)|expand(?:ed|ing)|open(?:ed)?);"
+        "not opening up (?:fully|completely)"
     ),
     "scarring": "scar(?:ring|s|red)?;cicatri\\w+;fibrotic;scar tissue",
     "fibrosis": "fibrosis;lung scarring",
@@ -133,9 +144,9 @@ FINDINGS: dict[str, str] = {
         "dextrocurvature;levocurvature;curv(?:ature|e|ing) of {own}(?:\\w+ )?spine;curved spine;curvature;"
         "spine (?:\\w+ ){0,4}curve[sd]?(?: (?:to|toward) {own}(?:side|left|right))?"
     ),
-    "kyphosis": "kypho\\w+;forward rounding of {own}back;hyperkypho\\w+",
+    "kyphosis": "kypho\\w+;bent forward;hunch\\w+;forward rounding of {own}back;hyperkypho\\w+",
     "osteopenia": "osteop(?:enia|enic|orosis|orotic);deminerali[sz]\\w+;thinning of {own}bones;low bone density;bone (?:density )?loss;"
-        "(?:thin|thinner|weak|weaker|weakened|brittle) bones?;bones? (?:\\w+ ){0,3}(?:thin|thinner|weak|weaker|brittle)",
+    "(?:thin|thinner|weak|weaker|weakened|brittle) bones?;bones? (?:\\w+ ){0,3}(?:thin|thinner|weak|weaker|brittle)",
     "hiatal hernia": (
         "hiat(?:al|us) hernias?;hernia of {own}stomach through {own}diaphragm;stomach hernia;"
         "stomach (?:\\w+ ){0,5}(?:into|through|above) {own}(?:chest|diaphragm)"
@@ -176,17 +187,23 @@ FINDINGS: dict[str, str] = {
     "tuberculosis": "tubercul\\w+;tb",
     "sarcoidosis": "sarcoid\\w*",
     "heart failure": (
-        "heart failure;chf;cardiac failure;heart (?:\\w+ ){0,3}not (?:\\w+ )?pump\\w*(?: (?:\\w+ )?well(?: enough)?)?;cardiac decompensation;congestive (?:heart )?(?:failure|changes);failure;heart (?:is )?failing"
+        "heart failure;chf;cardiac failure;heart (?:\\w+ ){0,3}not (?:\\w+ )?pump\\w*(?: (?:\\w+ )?well(?: enough)?)?;"
+        "cardiac decompensation;congestive (?:heart )?(?:failure|changes);failure;heart (?:is )?failing"
     ),
     "pulmonary hypertension": "pulmonary (?:arterial |artery |venous )?hypertension",
     "pulmonary embolism": "pulmonary embol\\w+;embol(?:i|us|ism);blood clots?;clots?",
     "aspiration": "aspirat\\w+;breath(?:ed|ing) (?:\\w+ ){0,3}in(?:to {lung})?;inhal(?:ed|ing)",
-    "hemorrhage": "hemorrhag\\w+;haemorrhag\\w+;bleeding;hematoma;contusions?",
-    "collapse": "collaps(?:e|ed|ing)(?: (?:area|part))?;squashed;squeezed",
+    "hemorrhage": "hemorrhag\\w+;haemorrhag\\w+;bleeding;hematoma;contusions?;bruis\\w+",
+    "postoperative change": (
+        "postoperative(?: changes?)?;post operative(?: changes?)?;postsurgical(?: changes?)?;post surgical(?: changes?)?"
+    ),
+    "collapse": "collaps(?:e|ed|ing)(?: (?:area|part))?;collapse of {lung};lung collapse",
+    "squeezing": "squashed;squeezed",
     "shift": "shift(?:ed|ing)?;deviat(?:ed|ion);mass effect;midline shift",
     "nondisplaced": (
-        "nondisplaced;non displaced;undisplaced;(?:has|have|is|are|did) not (?:\\w+ )?(?:shift(?:ed)?|displaced|moved? (?:apart|out of place));"
-        "still (?:lined up|aligned|in place|in line);lined up;without displacement;not out of place"
+        "nondisplaced;non displaced;undisplaced;"
+        "(?:has|have|is|are|did) not (?:\\w+ )?(?:shift(?:ed)?|displaced|moved? (?:apart|out of place));"
+        "still (?:lined up|aligned);lined up;without displacement;not out of place"
     ),
     "dislocation": "dislocat\\w+;subluxation;separation",
     "bone destruction": "destructive;bony destruction;bone destruction;lytic;blastic;sclerotic;erosions?;erosive",
@@ -247,7 +264,9 @@ FINDINGS: dict[str, str] = {
     "leukocytosis": "leukocytosis;elevated white(?: blood)? (?:cell )?count",
     "smoking": "smok(?:er|ing|es);tobacco",
     "abnormality": (
-        "abnormalit(?:y|ies);abnormal(?! (?:\\w+ )?(?:opacit|densit|mass|nodul|air ?space|interstit|lesion|enlarge|thicken|calcif)\\w*);disease;diseases;pathology;pathologies;process;processes;problems?;findings?;"
+        "abnormalit(?:y|ies);"
+        "abnormal(?! (?:\\w+ )?(?:opacit|densit|mass|nodul|air ?space|interstit|lesion|enlarge|thicken|calcif)\\w*);disease;diseases;"
+        "pathology;pathologies;process;processes;problems?;findings?;"
         "wrong;concerning (?:findings?|features);anything (?:abnormal|wrong|unusual);disorder"
     ),
 }
@@ -266,6 +285,22 @@ CANCERS = (
     "melanoma",
     "myeloma",
 )
+
+LONG_STANDING = frozenset(
+    {
+        "bronchitis",
+        "COPD",
+        "emphysema",
+        "sarcoidosis",
+        "heart failure",
+        "malignancy",
+        "lung cancer",
+        "pulmonary hypertension",
+        "interstitial disease",
+        "fibrosis",
+    }
+)
+"""Diseases that a patient has beyond this image: a report's indication is enough to say so."""
 
 HISTORY = frozenset(
     {
@@ -353,6 +388,9 @@ DEVICES: dict[str, str] = {
     "intra-aortic balloon pump": "intra aortic balloon\\w*(?: pump)?;iabp;balloon pump",
     "Swan-Ganz catheter": "swan ganz(?: catheter)?;pa catheter;pulmonary artery catheter",
     "ventriculoperitoneal shunt": "shunts?;vp shunt;ventriculoperitoneal shunt",
+    "portosystemic shunt": (
+        "transjugular (?:\\w+ ){0,2}(?:\\w+ )?shunt;portosystemic shunt;tips (?:noted|shunt|stent|catheter|in place|procedure|is)"
+    ),
     "loop recorder": "loop recorder;recorder",
     "ECMO cannula": "ecmo(?: cannulas?)?;cannulas?",
     "device": "devices?;lines?(?! shaped);implants?;tubes?;tubing",
@@ -360,7 +398,8 @@ DEVICES: dict[str, str] = {
 
 REGIONS: dict[str, str] = {
     "heart": (
-        "heart(?: (?:size|shadow|contours?|silhouette))?;cardiac(?: (?:size|shadow|contours?|silhouette|structures))?;outline of {own}heart"
+        "heart(?: (?:size|shadow|contours?|silhouette))?;cardiac(?: (?:size|shadow|contours?|silhouette|structures))?;"
+        "outline of {own}heart;heart outline"
     ),
     "mediastinum": (
         "mediastin(?:um|al)(?: (?:contours?|silhouette|structures|size))?;middle of {own}chest;"
@@ -390,7 +429,10 @@ REGIONS: dict[str, str] = {
     ),
     "soft tissues": "soft tissues?",
     "diaphragm": ("hemidiaphragms?;diaphragms?;(?:side|half) of {own}diaphragm;side of {own}diaphragm;half of {own}diaphragm"),
-    "aorta": "aort(?:a|ic)(?: (?:knob|arch|contour))?;main artery(?: of {own}body)?",
+    "aorta": (
+        "aort(?:a|ic)(?: (?:knob|arch|contour))?;"
+        "(?:main|big|biggest|large|largest) (?:artery|blood vessel)(?: (?:near|above|leaving|from|of|in) {own}(?:heart|body|chest))?"
+    ),
     "chest": (
         "chest (?:x ray|xray|radiograph|film|study|exam\\w*|image|x xxxx)s?;chest;study;exam(?:ination)?;x ray;xray;"
         "radiograph;image;everything(?! else);scan;film"
@@ -413,7 +455,7 @@ LOCATIONS: dict[str, str] = {
     "lower": (
         "lower (?:lobes?|lungs?|zones?|lung (?:lobes?|zones?|fields?));base;bases;basal;basilar;bibasilar;bibasal;"
         "bottom (?:part )?of;bottom;lower (?:part|portion|half|third|area|left|right) of?;retrocardiac;"
-        "behind {own}heart;lll;rll;infrahilar;lower;lowermost"
+        "behind {own}heart;lll;rll;infrahilar;lower;lowermost;inferior(?! vena)"
     ),
     "lingula": "lingula\\w*",
     "perihilar": "perihilar;parahilar;hilar;hilum;hila;hilus;root of {own}(?:left |right )?lung",
@@ -422,7 +464,8 @@ LOCATIONS: dict[str, str] = {
     "trachea": "trachea\\w*;windpipe",
     "SVC": "svc;superior vena cava;(?:large|big|main) vein (?:\\w+ )?(?:above|near|leading to|going to|entering|into|to|before) {own}heart",
     "cavoatrial junction": (
-        "cavoatrial(?: junction)?;atriocaval(?: junction)?;caval atrial(?: junction)?;(?:svc|superior vena cava) (?:and |/ ?)?{own}(?:ra|right atri\\w+)"
+        "cavoatrial(?: junction)?;atriocaval(?: junction)?;caval atrial(?: junction)?;"
+        "(?:svc|superior vena cava) (?:and |/ ?)?{own}(?:ra|right atri\\w+)"
         "(?: junction)?;junction (?:of|between) {own}(?:svc|superior vena cava|large vein above the heart) and {own}(?:right atrium|heart);"
         "where {own}(?:svc|superior vena cava|large vein) (?:\\w+ ){1,2}{own}(?:right atrium|heart)"
     ),
@@ -445,11 +488,14 @@ LOCATIONS: dict[str, str] = {
     "clavicle": "clavic\\w+;collar ?bones?;collarbones?",
     "shoulder": "shoulders?;upper arms?;glenohumeral;acromioclavicular;humer\\w+;scapul\\w+",
     "sternum": "stern(?:um|al)(?! (?:wires|sutures));breastbone",
-    "thoracic spine": "thoracic (?:spine|vertebra\\w*);(?:upper|middle) part of {own}spine;midthoracic(?: (?:spine|vertebra\\w*))?;mid back;midback;(?:middle|upper) back",
-    "lumbar spine": "lumbar(?: spine)?;lower part of {own}spine;lower back",
+    "thoracic spine": (
+        "thoracic (?:spine|vertebra\\w*);(?:upper|middle) part of {own}spine;midthoracic(?: (?:spine|vertebra\\w*))?;mid back;"
+        "midback;(?:middle|upper) back"
+    ),
+    "lumbar spine": "lumbar(?: spine)?;lower (?:part of {own})?spine;lower back",
     "cervical spine": "cervical(?: spine)?;neck part of {own}spine",
     "costophrenic": "costophrenic;corners? of {own}lungs?",
-    "abdomen": "abdom(?:en|inal);belly",
+    "abdomen": "abdom(?:en|inal);belly(?: button)?;umbilic\\w+",
 }
 
 SIDES: dict[str, str] = {
@@ -481,13 +527,17 @@ CHANGES: dict[str, str] = {
         "without (?:\\w+ ){0,3}change;similar(?: to)?(?! fash);constant;persist\\w*;same as;remains? the same;"
         "has not (?:\\w+ )?(?:changed|grown|increased|decreased|worsened|improved|moved);"
         "have not (?:\\w+ )?(?:changed|grown|increased|decreased|worsened|improved);again (?:seen|noted|demonstrated|identified);"
-        "same (?:size )?(?:as|compared)(?: (?:before|last time))?;neither (?:better|worse|larger|improved) nor \\w+;not new;not (?:\\w+ )?(?:grown|worsened);"
-        "about the same;still there;looks? the same;"
+        "same (?:size )?(?:as|compared)(?: (?:before|last time))?;neither (?:better|worse|larger|improved) nor \\w+;not new;"
+        "not (?:\\w+ )?(?:grown|worsened);"
+        "about the same;(?:without|no) (?:interval |significant )?growth;still there;looks? the same;"
         "redemonstrat\\w+;as before;steady;little change;minimal change"
     ),
     "worse": (
-        "increas(?:e|ed|es|ing)(?! ap );worse(?:n|ned|ning)?;enlarg(?:ing);larger(?! (?:than|on) {own}(?:left|right));progress\\w*(?! note);grown;bigger(?! (?:than|on) {own}(?:left|right));"
-        "more (?:prominent|pronounced|extensive|severe|fluid)(?! than (?:normal|usual|expected));greater(?! than);growing;grew;accumulat\\w+;re accumulat\\w+;"
+        "increas(?:e|ed|es|ing)(?! ap );worse(?:n|ned|ning)?;enlarg(?:ing);larger(?! (?:than|on) {own}(?:left|right));"
+        "progress\\w*(?! note);grown;bigger(?! (?:than|on) {own}(?:left|right));"
+        "more (?:prominent|pronounced|extensive|severe|fluid)(?! than (?:normal|usual|expected));greater(?! (?:than|on|in|at));"
+        "growing;grew;"
+        "accumulat\\w+;re accumulat\\w+;"
         "(?:gone|going|went) up"
     ),
     "better": (
@@ -497,10 +547,12 @@ CHANGES: dict[str, str] = {
         "partially resolved;resolving;(?:gone|going|went) down;less than (?:before|previously|on the prior)"
     ),
     "changed": (
-        "interval changes?;significant changes?;has changed;have changed;change(?:d)? (?:in|from|since|to);changes (?:since|from {own}(?:prior|previous|last|earlier) (?:study|exam\\w*|film|x ray|radiograph));chang(?:ed|ing)"
+        "interval changes?;significant changes?;has changed;have changed;change(?:d)? (?:in|from|since|to);"
+        "changes (?:since|from {own}(?:prior|previous|last|earlier) (?:study|exam\\w*|film|x ray|radiograph));chang(?:ed|ing)"
     ),
     "resolved": (
-        "resolved(?! \\w+ly);cleared;resolution;disappear\\w*;gone(?! (?:up|down|from|on|back));gone away;went away;no longer;been removed;was removed;removal of"
+        "resolved(?! \\w+ly);cleared;resolution;disappear\\w*;gone(?! (?:up|down|from|on|back));gone away;went away;no longer;"
+        "been removed;was removed;removal of"
     ),
     "new": (
         "new;newly;acute(?:ly)?;developed;interval development;has developed;not there before;"
@@ -512,16 +564,20 @@ CHANGES: dict[str, str] = {
 
 CUES: dict[str, str] = {
     "negation": (
-        "no;not;without;negative for;negative;interval resolution of;complete resolution of;resolution of;free (?:of|from);clear of;absence of;absent;denies;denied;neither;nor;"
+        "no;not;without;negative for;negative;interval resolution of;interval removal of;removal of;complete resolution of;"
+        "resolution of;free (?:of|from);clear of;"
+        "absence of;absent;denies;denied;neither;nor;"
         "never;none;rather than;instead of;rules out;excludes;lacks?;lack of;"
         "cannot (?:be )?(?:see|seen|find|identified|identify);isn't;aren't;doesn't;don't;didn't;wasn't;weren't;hasn't;haven't;excluded by;"
-        "(?:does|do|did) not (?:\\w+ )?(?:show|reveal|demonstrate|identify|have|see|find|detect|suggest|support|point to|look like|contain any)(?:s|ed)?;"
+        "(?:does|do|did) not (?:\\w+ )?"
+        "(?:show|reveal|demonstrate|identify|have|see|find|detect|suggest|support|point to|look like|contain any)(?:s|ed)?;"
         "isnt;normal without;void of;nothing;unremarkable for"
     ),
     "negation_after": (
         "not (?:\\w+ ){0,2}(?:seen|identified|present|evident|visuali[sz]ed|demonstrated|visible|appreciated|not"
         "ed|found|detected|observed)(?! on (?:the )?(?:lateral|frontal|pa|ap|other));"
         "(?:is|are) (?:absent|excluded);is absent;are absent;absent;"
+        "cannot be (?:seen|identified|found|detected)(?: anymore)?;"
         "has (?:\\w+ )?(?:resolved|cleared|been removed|disappeared|gone(?! (?:up|down)));"
         "have (?:\\w+ )?(?:resolved|cleared|been removed|disappeared|gone(?! (?:up|down)));is gone;are gone;"
         "(?:has|have) (?:now |also |already )?been (?:\\w+ )?(?:excluded|ruled out);"
@@ -529,11 +585,13 @@ CUES: dict[str, str] = {
         "is negative;has not (?:been )?(?:seen|found);were not seen;is unlikely;removed"
     ),
     "possible": (
-        "possib\\w+;(?:may|might|could) be (?:because|due to|from|caused by);may;might;maybe;could;suspect\\w*;suspicio\\w+;questionabl[ey];question(?:s|ed)?(?! \\w+ing);"
-        "versus;vs;concern(?:ing|s|ed)?(?: for)?;worrisome(?: for)?;differential\\w*;consider(?:ed|ation|ations)?;"
+        "possib\\w+;(?:may|might|could) be (?:because|due to|from|caused by);may;might;maybe;could;suspect\\w*;suspicio\\w+;"
+        "questionabl[ey];question(?:s|ed)?(?! \\w+ing);"
+        "versus;vs;concern(?:ing|s|ed)?(?: for)?;worrisome(?: for)?;consider(?:ed|ation|ations)?;"
         "presum\\w+;potential(?:ly)?;equivocal;raises?;worr(?:y|ying);uncertain;unclear;cannot exclude;cannot rule out;"
         "either;indeterminate;not (?:\\w+ )?exclude;perhaps;hint"
     ),
+    "possible:list": "differential\\w*;possibilities (?:include|are);alternatives? (?:include|is|are)",
     "likely": (
         "probabl[ey];likely;suggest\\w*;consistent with;compatible with;in keeping with;represent(?:s|ing)?;"
         "favou?r(?:s|ed)?;appears? to;indicat(?:es?|ing|ive)(?! for);reflect\\w*;most likely;likely represents?;"
@@ -546,6 +604,7 @@ CUES: dict[str, str] = {
         "hard to (?:exclude|rule out);versus;vs;is (?:also )?(?:suspected|possible|questioned);"
         "are (?:also )?(?:suspected|possible|questioned);is (?:a )?(?:consideration|concern|possibility);less likely;"
         "(?:is|are|remains?) (?:also |still )?(?:an?|one|another|other) (?:\\w+ )?possibilit(?:y|ies);"
+        "(?:is|are) (?:also )?(?:in|on|part of|included in) {own}differential\\w*;"
         "would be a consideration;possible;not out of the question;uncertain"
     ),
     "likely_after": "is (?:\\w+ )?(?:likely|probable|favou?red);are (?:\\w+ )?(?:likely|probable|favou?red);likely",
@@ -553,12 +612,17 @@ CUES: dict[str, str] = {
         "evaluat\\w+(?: for| of)?;assess\\w*(?: for| of)?;to exclude;to look for;look(?:ing)? for;check(?:ing|ed)? for;"
         "rule out;ensure;detect\\w*;if;whether;sensitiv\\w+ for;should;would;correlat\\w+;"
         "to (?:rule|check|see if|find)\\w*;concern was;screen\\w*;could cause;"
-        "can (?:be|cause|occur|happen|result|lead);(?:cause|explanation|source|etiology|treatments?|therapy|management) (?:for|of);"
-        "(?:sign|evidence|proof) that (?:the|your|his|her) (?:pain|symptom)\\w*;limited (?:\\w+ )?(?:for|in);often;usually;sometimes;typically;such as;depending"
+        "can (?:be(?! (?:\\w+ )?(?:seen|identified|visualized))|cause|occur|happen|result|lead);"
+        "(?:cause|explanation|source|etiology|treatments?|therapy|management) (?:for|of);"
+        "(?:sign|evidence|proof) that (?:the|your|his|her) (?:pain|symptom)\\w*;limited (?:\\w+ )?(?:for|in);"
+        "(?:does|do|did) not (?:\\w+ )?(?:confirm|prove|establish|diagnose);often;usually;sometimes;typically;depending"
     ),
+    "no_claim:nothing": "no (?:reason|explanation|cause|source) (?:\\w+ ){0,4}(?:for|of)",
+    "no_claim:example": "such as;for example",
     "stop": (
         "but;however;although;though;except;aside from;other than;apart from;there (?:is|are|was|were);shows?;"
-        "demonstrates?;reveals?;while;whereas;despite;which (?:is|are|shows?);because;with(?! (?:no|out));otherwise;"
+        "demonstrates?;reveals?;while;whereas;despite;which (?:is|are|shows?);because;so(?! that);after;following;"
+        "with(?! (?:no|out));otherwise;"
         "only;just;besides;as well as;in addition to;yet;also (?:shows|noted|seen);are noted;is noted;redemonstrat\\w+"
     ),
     "normal": (
@@ -580,7 +644,7 @@ CUES: dict[str, str] = {
         "should (?:be )?(?:\\w+ )?(?:evaluat\\w+|follow\\w*|repeat\\w*|considered|obtain\\w*|undergo|perform\\w*|done"
         "|correlat\\w+|have);"
         "further (?:evaluation|imaging|characteri[sz]ation|workup|work up|testing|tests|assessment);"
-        "consider (?:\\w+ ){0,4}(?:ct|study|radiograph\\w*|imaging|x ray|follow up|evaluation|correlation);"
+        "consider (?:\\w+ ){0,4}(?:ct|study|series|views?|radiograph\\w*|imaging|x ray|follow up|evaluation|correlation);"
         "clinical correlation;correlat(?:e|ion)(?: clinically)?;"
         "(?:repeat|dedicated) (?:\\w+ ){0,2}(?:ct|radiograph|x ray|imaging|study);"
         "repeat (?:\\w+ ){0,2}(?:ct|radiograph\\w*|x ray|imaging|study);"
@@ -592,7 +656,10 @@ CUES: dict[str, str] = {
     "modality:ultrasound": "ultraso\\w+;sonogra\\w+;echocardiogra\\w+;echo",
     "modality:biopsy": "biops\\w+;bronchoscop\\w+;aspiration biopsy",
     "modality:PET": "pet(?: ct)?;positron emission tomography",
-    "modality:radiograph": "radiographs?;x rays?;films?;cxr;pa and lateral;lateral view\\w*;plain film\\w*;xrays?",
+    "modality:radiograph": (
+        "radiographs?;radiographic(?= follow);rib (?:series|views?);x rays?;films?;cxr;pa and lateral;lateral view\\w*;"
+        "plain film\\w*;xrays?"
+    ),
     "modality:mammogram": "mammogra\\w+",
     "silence": (
         "does not (?:\\w+ )?(?:mention|state|specify|describe|say|indicate|provide|contain|comment|address|discu"
@@ -612,14 +679,16 @@ CUES: dict[str, str] = {
     ),
     "framing": (
         "(?:incidental|main|key|primary|principal|overall|major|most important|notable) (?:abnormal )?findings?;"
-        "these findings;the (?:\\w+ )?findings (?:section|show|state|include|also);the findings;that there (?:is|are|was|were);"
-        "abnormal findings (?:include|are|on);small (?:areas?|parts?|regions?|portions?);a smaller;along with;than (?:normal|usual|expected|average);"
+        "these findings;findings[:*]+;the (?:\\w+ )?findings (?:section|show|state|include|also);the findings;"
+        "that there (?:is|are|was|were);"
+        "abnormal findings (?:include|are|on);small (?:areas?|parts?|regions?|portions?);(?:a|the) (?:smaller|larger|bigger);"
+        "bottom line;out of line;in line;along with;than (?:normal|usual|expected|average);"
         "nothing (?:\\w+ (?:or|and) )?(?:new|urgent|worrying|serious|alarming|dangerous)"
     ),
     "age": "years? old;months? old",
     "sure": (
         "(?:is|are) definitely;certainly;confirm(?:s|ed);proven;proves?;diagnostic of;undoubtedly;conclusive(?:ly)?;definitive(?:ly)?;"
-        "unequivocal(?:ly)?;without (?:a |any )?doubt;definitely"
+        "unequivocal(?:ly)?;without (?:a |any )?doubt;definitely;clearly (?:an?|the)"
     ),
     "reason": (
         "reason;indication;why;history;clinical (?:history|information|question|indication);because of;presented with;"
@@ -641,23 +710,26 @@ ENTAILS: dict[str, tuple[str, ...]] = {
     "infiltrate": ("airspace disease", "opacity"),
     "pneumonia": ("airspace disease", "opacity"),
     "pneumothorax": ("collapse",),
-    "low lung volume": ("incomplete expansion",),
+    "low lung volume": ("incomplete expansion", "squeezing"),
     "airspace disease": ("opacity", "consolidation", "infiltrate"),
-    "opacity": ("airspace disease",),
-    "atelectasis": ("opacity", "collapse", "incomplete expansion"),
+    "opacity": ("airspace disease", "spot"),
+    "atelectasis": ("opacity", "collapse", "incomplete expansion", "squeezing"),
+    "vascular crowding": ("squeezing",),
     "collapse": ("atelectasis", "pneumothorax"),
-    "lung nodule": ("opacity", "lesion"),
-    "lung mass": ("opacity", "lesion"),
-    "lesion": ("opacity",),
-    "granuloma": ("lung nodule", "scarring", "calcification", "old infection"),
+    "lung nodule": ("opacity", "lesion", "spot"),
+    "malignancy": ("lung cancer",),
+    "lung cancer": ("malignancy",),
+    "lung mass": ("opacity", "lesion", "spot"),
+    "lesion": ("opacity", "spot"),
+    "granuloma": ("lung nodule", "scarring", "calcification", "old infection", "spot"),
     "metastasis": ("malignancy",),
     "pulmonary edema": ("opacity", "vascular congestion", "interstitial disease"),
     "interstitial disease": ("opacity", "infiltrate"),
     "fibrosis": ("scarring", "interstitial disease", "old infection"),
     "scarring": ("fibrosis", "opacity", "old infection"),
-    "calcification": ("old infection",),
+    "calcification": ("old infection", "spot"),
     "pleural thickening": ("thickening", "scarring", "blunting"),
-    "compression fracture": ("fracture", "deformity"),
+    "compression fracture": ("fracture", "deformity", "squeezing"),
     "hiatal hernia": ("hernia",),
     "emphysema": ("COPD", "hyperinflation"),
     "COPD": ("emphysema", "hyperinflation"),
@@ -679,7 +751,8 @@ ENTAILS: dict[str, tuple[str, ...]] = {
     "PICC line": ("central venous catheter",),
     "chest port": ("central venous catheter",),
     "Swan-Ganz catheter": ("central venous catheter",),
-    "bypass surgery": ("sternotomy wires",),
+    "bypass surgery": ("sternotomy wires", "postoperative change"),
+    **dict.fromkeys(("surgical clips", "sternotomy wires", "prosthetic valve", "orthopedic hardware", "stent"), ("postoperative change",)),
 }
 """What the presence of a finding or device speaks for: a claim of those on the right is supported by a report of the one on the left."""
 
@@ -691,7 +764,10 @@ IS_A: dict[str, tuple[str, ...]] = {
     "metastasis": ("malignancy",),
     "hemothorax": ("pleural effusion",),
     "emphysema": ("COPD",),
+    "pneumothorax": ("collapse",),
     "granuloma": ("lung nodule",),
+    "lung nodule": ("spot",),
+    "lung mass": ("spot",),
     "PICC line": ("central venous catheter",),
     "Swan-Ganz catheter": ("central venous catheter",),
 }
@@ -701,13 +777,14 @@ MAY_BE: dict[str, tuple[str, ...]] = {"pneumonia": ("infiltrate", "consolidation
 """What a doubtful claim of the finding on the left may be read into: «may be an infection» of an infiltrate explains more than it adds."""
 
 DENIES: dict[str, tuple[str, ...]] = {
-    "opacity": ("airspace disease", "consolidation", "infiltrate", "pneumonia", "lung nodule", "lung mass", "atelectasis"),
+    "pneumothorax": ("collapse",),
+    "opacity": ("airspace disease", "consolidation", "infiltrate", "pneumonia", "lung nodule", "lung mass", "atelectasis", "spot"),
     "airspace disease": ("consolidation", "infiltrate", "pneumonia", "opacity"),
     "consolidation": ("airspace disease", "infiltrate", "pneumonia"),
     "infiltrate": ("airspace disease", "consolidation", "pneumonia"),
     "pneumonia": (),
     "fracture": ("compression fracture",),
-    "lung nodule": ("granuloma",),
+    "lung nodule": ("granuloma", "spot"),
     "vascular congestion": ("heart failure", "pulmonary edema"),
     "pulmonary edema": ("heart failure",),
     "malignancy": ("metastasis",),
@@ -745,6 +822,7 @@ LUNG_FINDINGS = (
     "atelectasis",
     "lung nodule",
     "lung mass",
+    "spot",
     "lesion",
     "interstitial disease",
     "fibrosis",
@@ -753,6 +831,7 @@ LUNG_FINDINGS = (
     "granuloma",
     "cavity",
     "bronchiectasis",
+    "collapse",
 )
 REGION_FINDINGS: dict[str, tuple[str, ...]] = {
     "lungs": LUNG_FINDINGS,
@@ -769,6 +848,7 @@ REGION_FINDINGS: dict[str, tuple[str, ...]] = {
         "scoliosis",
         "osteopenia",
         "kyphosis",
+        "trauma",
     ),
     "pleura": ("pleural effusion", "pneumothorax", "pleural thickening", "blunting", "hemothorax"),
     "vasculature": ("vascular congestion", "pulmonary edema", "heart failure"),
