@@ -122,6 +122,21 @@ def test_a_wrong_type_names_the_setting() -> None:
     assert line is not None and line.startswith("training.learning_rate: Value 'fast' of type 'str' could not be converted to Float")
 
 
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("teacher.budget=3", "teacher.budget cannot take that value; --cfg job without it shows one that it can"),
+        ("teacher=3", "a group takes the name of one of its options, such as teacher=local; see --help for the groups and their options"),
+        (
+            "instructions.task_weights={a: 1}",
+            "instructions.task_weights has no such entry; to add one, write '+instructions.task_weights.NAME=VALUE'",
+        ),
+    ],
+)
+def test_a_value_in_the_wrong_place_is_told_without_a_traceback(override: str, line: str) -> None:
+    assert told(override) == line
+
+
 def test_an_unknown_option_lists_the_others() -> None:
     line = told("model=tinny")
     assert line is not None and line.startswith("model=tinny is no option; did you mean model=tiny?; there are ")
@@ -172,6 +187,10 @@ def test_an_unknown_stage_lists_the_stages() -> None:
         (["instructions.per_report=0"], "instructions.per_report=0 must be at least 1"),
         (["instructions.pool_epoch=0"], "instructions.pool_epoch=0 must be at least 1"),
         (["instructions.min_words=61"], "instructions.min_words=61 must lie between 1 and instructions.max_words=60"),
+        (
+            ["dataset.test_fraction=nan"],
+            "dataset.validation_fraction=0.1 and dataset.test_fraction=nan must not be negative and must leave patients to train on",
+        ),
         (["dataset.min_faithfulness=90"], "dataset.min_faithfulness=90.0 must lie in [0, 1]"),
         (["review.port=65536"], "review.port=65536 must lie between 0 and 65535"),
         (["name=../x"], "name=../x names a folder: use letters, digits, '-', '_' and '.' only"),

@@ -121,3 +121,14 @@ def test_a_folder_that_must_not_be_read(monkeypatch: pytest.MonkeyPatch, mimic: 
     monkeypatch.setattr("os.scandir", forbidden)
     with pytest.raises(UserError, match=r"^data.path=.*mimic: no permission to read /forbidden$"):
         digest(mimic, Source.table)
+
+
+def test_how_instructions_are_deduplicated_costs_no_new_pass_of_the_teacher(tmp_path: Path) -> None:
+    earlier = tmp_path / "instructions.jsonl"
+    earlier.touch()
+    plain = composed()
+    for setting in ("instructions.max_rouge_l=0.5", "instructions.duplicates=run", f"instructions.earlier=[{earlier}]"):
+        changed = composed(setting)
+        assert key(changed, "generate_instructions") == key(plain, "generate_instructions")
+        assert key(changed, "postprocess_instructions") != key(plain, "postprocess_instructions")
+    assert key(composed("instructions.per_report=3"), "generate_instructions") != key(plain, "generate_instructions")

@@ -1,1 +1,1 @@
-"""The language of chest radiograph reports: words, abbreviations, plain words, and what sentences assert."""
+"""The language of chest radiograph reports: words, abbreviations and plain words."""

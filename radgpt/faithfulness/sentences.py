@@ -1,7 +1,8 @@
 """What the sentences of a text assert: findings, devices, normal parts and advice, each with its certainty and its details.
 
 Assertion follows NegEx (Chapman et al., J Biomed Inform 2001;34:301) and ConText (Harkema et al., J Biomed Inform 2009;42:839): a cue acts
-on the findings after or before it until something ends its scope.
+on the findings after or before it until something ends its scope. The rules teacher has a reader of its own: a judge that read as it does
+would not see its mistakes.
 """
 
 import re

@@ -94,3 +94,12 @@ def test_a_second_review_of_the_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"review\.decisions=d: cannot write there"), open_ledger(tmp_path, "review.decisions=d"):
         pass
+
+
+@pytest.mark.parametrize("content", [b"FINDINGS: The lungs are clear.", b'[{"instruction_id": "r1/0"}]', b"\x00\xff"])
+def test_a_file_of_another_kind_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "report.txt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"report.txt, line 1: not a JSON object"), open_ledger(path, "review.decisions=report.txt"):
+        pass
+    assert path.read_bytes() == content

@@ -7,7 +7,7 @@ from functools import cache
 
 from radgpt.clinical.lay_terms import PLAIN_NOUNS, PLAIN_PHRASES, PlainNoun
 from radgpt.clinical.lexicon import compiled
-from radgpt.clinical.reading import REMOVED
+from radgpt.teacher.rules.reading import REMOVED
 
 _LENGTH = r"\d+(?:\.\d+)? ?-?(?:mm|cm)"
 _SIZE = r"tiny|trace|minimal|small|mild|moderate|moderately large|large|massive|severe|marked"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from radgpt.clinical.lexicon import ANATOMY, DEVICES, FINDINGS, Finding, compiled
-from radgpt.clinical.reading import body, clinical, devices_in, limit_of, read_finding, sentences
 from radgpt.records import Report
+from radgpt.teacher.rules.reading import body, clinical, devices_in, limit_of, read_finding, sentences
 
 NOT_STATED = "The report does not state this."
 LONGEST_QUOTE = 45

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 
 from radgpt.clinical.lexicon import ABNORMAL, FINDINGS, TOKEN, abbreviations_in, expansion
-from radgpt.clinical.reading import REMOVED, body, clinical, read_finding, sentences, status_at
 from radgpt.draws import generator
 from radgpt.errors import UserError
 from radgpt.records import FOLLOW_UP, TASKS, Report
@@ -12,6 +11,7 @@ from radgpt.teacher.ask import Reply, Request
 from radgpt.teacher.rules import questions
 from radgpt.teacher.rules.plain_language import explainable, plain_language
 from radgpt.teacher.rules.questions import quoted
+from radgpt.teacher.rules.reading import REMOVED, body, clinical, read_finding, sentences, status_at
 from radgpt.teacher.rules.scope import beyond_rules
 
 MODEL = "rules"

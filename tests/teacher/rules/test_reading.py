@@ -1,6 +1,6 @@
 """Sentences of reports as sources write them."""
 
-from radgpt.clinical.reading import limit_of, sentences, side_of, status_at
+from radgpt.teacher.rules.reading import limit_of, sentences, side_of, status_at
 
 
 def test_sentences_survive_list_numbers_titles_and_decimals() -> None:
