@@ -18,11 +18,17 @@ def operational(default: Any = None, *, factory: Any = None) -> Any:
     return field(default=default, metadata={"operational": True})
 
 
-def external_input(default: Any = None) -> Any:
-    """A file that a stage's outcome depends on: its digest, not its place, is what keys hold. A list names several."""
+def external_input(default: Any = None, *, stage: str | None = None) -> Any:
+    """A file that a stage's outcome depends on: its digest, not its place, is what keys hold. A list names several. `stage`: see `only`."""
+    metadata = {"external": True} | ({"stage": stage} if stage else {})
     if default is not None:
-        return field(default_factory=default, metadata={"external": True})
-    return field(default=None, metadata={"external": True})
+        return field(default_factory=default, metadata=metadata)
+    return field(default=None, metadata=metadata)
+
+
+def only(stage: str, default: Any) -> Any:
+    """A setting that one stage alone reads of a section that others read too: left out of their keys, so that none is paid for again."""
+    return field(default=default, metadata={"stage": stage})
 
 
 def refuse(broken: bool, message: str) -> None:
@@ -262,8 +268,8 @@ class Instructions:
     """Instructions asked for each report; conversations, where `turns` is above 1."""
     turns: int = 1
     """Turns of a conversation: questions that the teacher writes at once, the later ones following up on the earlier."""
-    duplicates: DuplicateScope = DuplicateScope.report
-    earlier: list[str] = external_input(list)
+    duplicates: DuplicateScope = only("postprocess_instructions", DuplicateScope.report)
+    earlier: list[str] = external_input(list, stage="postprocess_instructions")
     """Files `instructions.jsonl` of earlier runs, among which duplicates are sought too."""
     pool_epoch: int = 512
     """Reports between two growths of the pool of accepted questions that examples are drawn from."""
@@ -271,7 +277,7 @@ class Instructions:
     max_words: int = 60
     """Length of an accepted instruction, in words."""
     language: Language = Language.en
-    max_rouge_l: float = 0.7
+    max_rouge_l: float = only("postprocess_instructions", 0.7)
     """An instruction whose ROUGE-L F1 with an earlier one, among those that `duplicates` names, exceeds this is a duplicate."""
 
     def __post_init__(self) -> None:
@@ -306,7 +312,7 @@ class Dataset:
         refuse(not 0 <= self.min_faithfulness <= 1, f"dataset.min_faithfulness={self.min_faithfulness} must lie in [0, 1]")
         refuse(self.max_answer_words < 1, f"dataset.max_answer_words={self.max_answer_words} must be at least 1")
         refuse(
-            min(self.validation_fraction, self.test_fraction) < 0 or self.validation_fraction + self.test_fraction >= 1,
+            not (min(self.validation_fraction, self.test_fraction) >= 0 and self.validation_fraction + self.test_fraction < 1),
             f"dataset.validation_fraction={self.validation_fraction} and dataset.test_fraction={self.test_fraction} "
             "must not be negative and must leave patients to train on",
         )

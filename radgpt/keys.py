@@ -13,7 +13,7 @@ from radgpt.reports import reading
 def key(config: Config, stage_name: str) -> str:
     """SHA-256 over the sections and settings that the stage's function names, its external input, and the keys of its producers.
 
-    Fields marked `operational` in the config stay out. Raises UserError where external input is missing.
+    Fields that the config marks `operational`, or as another stage's, stay out. Raises UserError where external input is missing.
     """
     stage = stages.load(stage_name)
     return canonical_digest(
@@ -22,7 +22,7 @@ def key(config: Config, stage_name: str) -> str:
             "sections": {
                 stages.section_path(config, kind): kept
                 for kind in stage.sections.values()
-                if (kept := outcome_settings(stages.section(config, kind), stages.section_path(config, kind)))
+                if (kept := outcome_settings(stages.section(config, kind), stages.section_path(config, kind), stage_name))
             },
             "settings": {name: getattr(config, name) for name in stage.settings},
             "reads": {name: input_key(config, name) for name in stage.reads},
@@ -37,8 +37,9 @@ def input_key(config: Config, artifact: str) -> str:
     return external_file(f"inputs.{artifact}", path) if path else key(config, stages.producer(artifact))
 
 
-def outcome_settings(section: Any, path: str) -> dict[str, Any]:
-    """A section as plain values, without fields that only say how fast or where, and with the digests of files in their places.
+def outcome_settings(section: Any, path: str, stage: str) -> dict[str, Any]:
+    """A section as plain values, without fields that only say how fast or where or that the stage does not read, and with the digests of
+    files in their places.
 
     Raises:
         UserError: such a file is missing; `path` is the section's, for the message.
@@ -47,11 +48,11 @@ def outcome_settings(section: Any, path: str) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for field in fields(section):
         value = getattr(section, field.name)
-        if field.metadata.get("operational"):
+        if field.metadata.get("operational") or field.metadata.get("stage", stage) != stage:
             continue
         if field.metadata.get("external"):
             files = value if isinstance(value, list) else [value]
             kept[field.name] = [external_file(f"{path}.{field.name}", file) for file in files if file is not None]
         else:
-            kept[field.name] = outcome_settings(value, f"{path}.{field.name}") if is_dataclass(value) else plain[field.name]
+            kept[field.name] = outcome_settings(value, f"{path}.{field.name}", stage) if is_dataclass(value) else plain[field.name]
     return kept

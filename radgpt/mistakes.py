@@ -26,6 +26,8 @@ def explain(error: BaseException) -> str | None:
         return f"{typed}: cannot be read as setting=value; quote values with spaces, commas, ~ or other signs: 'data.path=\"~/my reports\"'"
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException | HydraException):
         return composition(error)
+    if isinstance(error, ValueError) and str(error).startswith("Config group override must be"):
+        return "a group takes the name of one of its options, such as teacher=local; see --help for the groups and their options"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         place = f" writing {error.filename}" if error.filename else ""
         mend = "free space, or set outputs=FOLDER on another disk, and give the same command again"
@@ -78,6 +80,9 @@ def composition(error: Exception) -> str:
         return f"{path} takes a text; quote values with spaces, commas or braces: '{path}=\"…\"'"
     if path and reason:
         return f"{path}: {reason[1].rstrip('.')}{inside}"
+    if typed := re.search(r"Error merging override ([^\s=]+)=", texts[0]):
+        # What was typed is not told: it may be a key pasted in the wrong place.
+        return f"{typed[1]} cannot take that value; --cfg job without it shows one that it can"
     if several := re.search(r"Ambiguous value for argument '([^'=]+)=", texts[0]):
         return f"{several[1]} has several values; quote one with commas ('{several[1]}=\"…\"'), write a list as [a,b], or sweep with -m"
     return one_line(texts[0])

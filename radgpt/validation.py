@@ -52,6 +52,8 @@ def no_setting(path: str) -> str:
         )
     if path.startswith("data.section_fields"):
         return f"{path}: a section is added with a plus in front: '+data.section_fields={{findings: COLUMN}}'"
+    if path in settings():
+        return f"{path} has no such entry; to add one, write '+{path}.NAME=VALUE'"
     return f"{path} is no setting{suggestion(path, settings(), '{}')}"
 
 

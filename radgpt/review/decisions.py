@@ -11,6 +11,9 @@ from radgpt.errors import UserError
 from radgpt.instructions.reasons import REJECTED
 from radgpt.records import DECISIONS, Decision, JudgedAnswer, canonical_digest, field_checks
 
+BEGINNING = b'{"instruction_id":'
+"""How every line that a review writes begins: a file of half a line that does not is of another kind, and must not be cut."""
+
 
 def judged_sha256(instruction: str, answer: str) -> str:
     """Digest of the two texts that a decision is about, as they were before any edit."""
@@ -60,7 +63,7 @@ def decision_rows(path: Path) -> Iterator[Decision]:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
-                if not line.endswith(b"\n") and not is_whole(line):
+                if not line.endswith(b"\n") and not is_whole(line) and (number > 1 or line.startswith(BEGINNING[: len(line)])):
                     print(f"radgpt: {path}, line {number}: half written when a review was killed; ignored", file=sys.stderr, flush=True)
                     return
                 yield decision_of(line, f"{path}, line {number}")

@@ -62,6 +62,9 @@ def run(
                     counts.update(("dropped", f"dropped_{row.reason}"))
                 if row.decision:
                     counts[f"decided_{row.decision}"] += 1
+        if unused := len(decisions) - sum(counts[f"decided_{decision}"] for decision in ("accept", "reject", "edit")):
+            counts["decisions_unused"] = unused
+            run.say(f"{unused} of {len(decisions)} decisions are on other texts than these answers: they change nothing")
         splits = assign_splits(prescribed_splits(known.patients), patients, dataset, seed)
         with run.write_folder("dataset") as folder, ExitStack() as files:
             write = {split: files.enter_context(write_records(folder / f"{split}.jsonl")) for split in SPLITS}
@@ -73,6 +76,8 @@ def run(
                     write[split](made)
                     card.add_pair(made)
                     counts[split] += 1
+            if not counts["kept"] + counts["dropped"]:
+                raise UserError(f"there are no answers: no instruction was kept, see dropped_instructions.jsonl beside {instructions}")
             if not counts["train"]:
                 raise UserError(
                     f"no pair is left to train on ({counts['kept']} answers kept for other splits, {counts['dropped']} dropped): "
