@@ -284,8 +284,8 @@ class Instructions:
         for task, weight in self.task_weights.items():
             refuse(not 0 <= weight < float("inf"), f"instructions.task_weights.{task}={weight} must be 0 or above")
         refuse(not any(self.task_weights.values()), "instructions.task_weights: at least one task needs a weight above 0")
-        refuse(self.per_report < 1, f"instructions.per_report={self.per_report} must be at least 1")
-        refuse(self.turns < 1, f"instructions.turns={self.turns} must be at least 1")
+        refuse(not 1 <= self.per_report <= 1000, f"instructions.per_report={self.per_report} must lie between 1 and 1000")
+        refuse(not 1 <= self.turns <= 100, f"instructions.turns={self.turns} must lie between 1 and 100")
         refuse(self.pool_epoch < 1, f"instructions.pool_epoch={self.pool_epoch} must be at least 1")
         refuse(
             not 1 <= self.min_words <= self.max_words,
@@ -430,6 +430,7 @@ class Teacher:
             self.provider is Provider.openai and not self.base_url and not self.api_key_env,
             "teacher=openai needs teacher.api_key_env, the name of the environment variable with the key",
         )
+        refuse(not self.model.strip(), "teacher.model is empty; give the model's name as its server knows it")
         refuse(not 0 <= self.temperature <= 2, f"teacher.temperature={self.temperature} must lie in [0, 2]")
         refuse(not 0 < self.top_p <= 1, f"teacher.top_p={self.top_p} must lie in (0, 1]")
         for name in ("max_tokens", "max_requests_per_minute", "max_tokens_per_minute", "max_in_flight", "max_attempts", "timeout"):

@@ -90,7 +90,8 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
         with created_for(governance):
             if rehearsal.wanted(job_config, stage):
                 attestation_of(job_config, stage)
-                rehearsal.rehearse(job_config, stage, {name: Path(read["path"]) for name, read in reads.items()}, unfinished)
+                earlier = earlier_runs(job_config, stage, unfinished)
+                rehearsal.rehearse(job_config, stage, {name: Path(read["path"]) for name, read in reads.items()}, unfinished, earlier)
             return run_in(unfinished, job_config, stage, stage_key, reads, overrides)
 
 
@@ -155,6 +156,7 @@ def run_in(
         run_id=run_id,
         reads={name: Path(read["path"]) for name, read in reads.items()},
         lineage={"key": stage_key, "reads": {name: read["sha256"] for name, read in reads.items()}, **record.git},
+        earlier=earlier_runs(config, stage, directory),
     )
     try:
         metrics = launch(job)
@@ -178,6 +180,14 @@ def run_in(
     if metrics.get("failed"):
         print(f"{stage.name}: rows that failed: {metrics['failed']}; the same command asks for them again", file=sys.stderr, flush=True)
     return metrics
+
+
+def earlier_runs(config: Config, stage: stages.Stage, directory: Path | None) -> tuple[Path, ...]:
+    """Folders of a teacher stage's other runs, newest first, whose replies may be used again: none of a stricter class, none by force."""
+    if config.force or Teacher not in stage.sections.values():
+        return ()
+    found = manifest.runs(Path(config.outputs), stage.name)
+    return tuple(folder for folder, run in found if folder != directory and not is_stricter(known(run.governance), config.data.governance))
 
 
 def headline(metrics: dict[str, Any]) -> str:

@@ -30,6 +30,8 @@ class Job:
     reads: dict[str, Path]
     lineage: dict[str, Any]
     """Key, input digests and commit, for W&B's config."""
+    earlier: tuple[Path, ...] = ()
+    """As in `Run`."""
 
 
 def launch(job: Job) -> dict[str, Any]:
@@ -47,6 +49,7 @@ def work(job: Job) -> dict[str, Any]:
         directory=job.directory,
         writes=stage.writes,
         cache=Path(job.config.cache).expanduser(),
+        earlier=job.earlier,
         rank=rank,
         world_size=world_size,
     )

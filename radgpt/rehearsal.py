@@ -29,8 +29,12 @@ def wanted(config: Config, stage: stages.Stage) -> bool:
     return config.teacher.dry_run and Teacher in stage.sections.values()
 
 
-def rehearse(config: Config, stage: stages.Stage, reads: Mapping[str, Path], unfinished: Path | None) -> None:
+def rehearse(
+    config: Config, stage: stages.Stage, reads: Mapping[str, Path], unfinished: Path | None, earlier: tuple[Path, ...] = ()
+) -> None:
     """Go through the stage in a folder of its own, which is gone afterwards; an unfinished run lends what it would go on from.
+
+    `earlier`: as in `Run`.
 
     Raises:
         DryRunEnd: with what it would take.
@@ -40,5 +44,5 @@ def rehearse(config: Config, stage: stages.Stage, reads: Mapping[str, Path], unf
             (Path(folder) / JOURNAL_FILE).symlink_to((unfinished / JOURNAL_FILE).resolve())  # may be large, and is only read
         if unfinished is not None and (unfinished / POOL_FOLDER).exists():
             shutil.copytree(unfinished / POOL_FOLDER, Path(folder) / POOL_FOLDER)
-        run = Rehearsal(directory=Path(folder), writes=stage.writes)
+        run = Rehearsal(directory=Path(folder), writes=stage.writes, earlier=earlier)
         stage.function(run, **arguments_of(config, stage, reads))

@@ -37,6 +37,8 @@ class Run:
     cache: Path = field(default_factory=lambda: Path("~/.cache/radgpt").expanduser())
     """Folder for converted models, shared by all runs."""
     tracker: Tracker = field(default_factory=NoTracker)
+    earlier: tuple[Path, ...] = ()
+    """Folders of other runs of the same stage, newest first, what a teacher replied in which may be used again."""
     rank: int = 0
     world_size: int = 1
     summary: dict[str, Any] = field(default_factory=dict)

@@ -183,8 +183,8 @@ def test_an_unknown_stage_lists_the_stages() -> None:
             "data.hf_revision has no meaning with data.source=table, only with huggingface; leave it out",
         ),
         (["prompt.instruction.examples=-1"], "prompt.instruction.examples=-1 must be 0 or above"),
-        (["instructions.turns=0"], "instructions.turns=0 must be at least 1"),
-        (["instructions.per_report=0"], "instructions.per_report=0 must be at least 1"),
+        (["instructions.turns=0"], "instructions.turns=0 must lie between 1 and 100"),
+        (["instructions.per_report=0"], "instructions.per_report=0 must lie between 1 and 1000"),
         (["instructions.pool_epoch=0"], "instructions.pool_epoch=0 must be at least 1"),
         (["instructions.min_words=61"], "instructions.min_words=61 must lie between 1 and instructions.max_words=60"),
         (

@@ -12,7 +12,7 @@ from radgpt.instructions.report_index import ReportIndex, open_reports
 from radgpt.records import SECTION_ANSWERS, Generation, Instruction, Report, read_records
 from radgpt.run import Run
 from radgpt.teacher.ask import Request, open_teacher
-from radgpt.teacher.journal import JOURNAL_FILE
+from radgpt.teacher.journal import JOURNAL_FILE, journals_in
 
 NOT_YET = "Not asked yet."
 """Stands for an answer where a dry run only counts."""
@@ -40,6 +40,7 @@ def run(
             data.governance,
             seed,
             run.directory / JOURNAL_FILE,
+            earlier=journals_in(run.earlier),
             attestation=governance.attestation,
             total=rows,
             rounds=turns,

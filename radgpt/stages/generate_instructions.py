@@ -12,7 +12,7 @@ from radgpt.instructions.pool_epochs import POOL_FOLDER
 from radgpt.records import SECTION_ANSWERS, Report, read_records
 from radgpt.run import Run
 from radgpt.teacher.ask import open_teacher
-from radgpt.teacher.journal import JOURNAL_FILE
+from radgpt.teacher.journal import JOURNAL_FILE, journals_in
 
 WRITES = {"raw_instructions": "raw_instructions.jsonl"}
 
@@ -41,6 +41,7 @@ def run(
             data.governance,
             seed,
             run.directory / JOURNAL_FILE,
+            earlier=journals_in(run.earlier),
             attestation=governance.attestation,
             total=rows_to_expect(reports, instructions),
             rounds=math.ceil((count_rows(reports) or 0) / instructions.pool_epoch / LAG),

@@ -1,7 +1,7 @@
 """Ask a teacher: requests in, replies out in the same order, whoever the teacher is."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,7 @@ def open_teacher(
     seed: int,
     journal: Path,
     *,
+    earlier: Sequence[Path] = (),
     attestation: str | None = None,
     patience: float = PATIENCE,
     total: int | None = None,
@@ -103,6 +104,7 @@ def open_teacher(
     The rules teacher needs neither network nor journal.
 
     Args:
+        earlier: journals of other runs: what they hold of the same requests is not asked again.
         attestation: the file that may let credentialed data leave this machine.
         patience: seconds without one accepted request after which a run stops.
         total: the number of rows to expect, for the progress bar.
@@ -116,7 +118,7 @@ def open_teacher(
         DryRunEnd: `teacher.dry_run`, once all is counted; nothing was sent, and no key is needed.
     """
     if teacher.dry_run:
-        with rehearsal(teacher, governance, seed, journal, attestation) as count:
+        with rehearsal(teacher, governance, seed, journal, earlier, attestation) as count:
             yield count
         return
     if teacher.provider is Provider.rules:
@@ -132,7 +134,7 @@ def open_teacher(
     endpoint = endpoint_of(teacher, governance, attestation)
     price = price_of(teacher)
     key = key_of(teacher)
-    with Journal(journal) as kept:
+    with Journal(journal, earlier) as kept:
         budget = Budget(teacher.budget, price, kept.spent)
         if teacher.mode is TeacherMode.batch:
             from radgpt.teacher.batch import BatchSession
@@ -166,7 +168,9 @@ def counted(replies: Iterable[Reply], progress: Progress) -> Iterator[Reply]:
 
 
 @contextmanager
-def rehearsal(teacher: Teacher, governance: Governance, seed: int, journal: Path, attestation: str | None) -> Iterator[Ask]:
+def rehearsal(
+    teacher: Teacher, governance: Governance, seed: int, journal: Path, earlier: Sequence[Path], attestation: str | None
+) -> Iterator[Ask]:
     """Give a function that answers from the journal alone and counts what it would ask; ends in DryRunEnd.
 
     Prompts that depend on replies are counted as they are without: their examples are the seeds.
@@ -179,7 +183,7 @@ def rehearsal(teacher: Teacher, governance: Governance, seed: int, journal: Path
     if teacher.provider is not Provider.rules:
         endpoint_of(teacher, governance, attestation)
     price = price_of(teacher)
-    with Journal(journal) as kept:
+    with Journal(journal, earlier) as kept:
         forecast = Forecast(teacher, price, kept.spent)
 
         def count(requests: Iterable[Request]) -> Iterator[Reply]:

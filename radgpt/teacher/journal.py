@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,23 +32,83 @@ NAMED_LINES = 5
 """Damaged lines that a warning names one by one."""
 
 
-class Journal:
-    """An append-only JSONL file of rows with a `key`; one process at a time, later rows of a key replace earlier ones.
+class Rows:
+    """Look up the rows of a journal's file by their keys. In memory stand parts of keys and offsets, no text."""
 
-    Rows hold report-derived text: the file is readable by its owner only. In memory stand parts of keys and offsets, no text.
-    `put` and `sync` may be called from one thread while `get` is called from another.
-    """
+    def __init__(self, path: Path, file: int) -> None:
+        """`file` is the descriptor of the open file, which `close` closes."""
+        self.path = path
+        """The file."""
+        self._file = file
+        self._index = KeyIndex()
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The last row put under this key (64 hexadecimal digits), if any."""
+        found = self._find(key)
+        return found[1] if found else None
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _find(self, key: str) -> tuple[int, dict[str, Any]] | None:
+        """Offset and row of a key."""
+        for offset in self._index.places(bytes.fromhex(key)):
+            row = decoded(self._line(offset))
+            if row is not None and row["key"] == key:
+                return offset, row
+        return None
+
+    def _line(self, offset: int) -> bytes:
+        """The line at an offset; read apart from any buffer, which could hold a row's beginning only."""
+        pieces: list[bytes] = []
+        while piece := os.pread(self._file, PIECE, offset + PIECE * len(pieces)):
+            pieces.append(piece)
+            if b"\n" in piece:
+                break
+        return b"".join(pieces).partition(b"\n")[0]
+
+    def _point(self, key: str, offset: int) -> None:
+        """Index a row; one of the same key before it is found no longer."""
+        earlier = self._find(key)
+        self._index.set(bytes.fromhex(key), offset, earlier[0] if earlier else None)
+
+
+class EarlierJournal(Rows):
+    """The journal of another run, which may be going on: it is read as far as it stood when it was opened."""
 
     def __init__(self, path: Path) -> None:
+        """Index what stands in the file; damaged lines, and one that is not whole, hold nothing to be found."""
+        super().__init__(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        offset = 0
+        with open(path, "rb") as lines:
+            for line in lines:
+                if line.endswith(b"\n") and (row := decoded(line)) is not None:
+                    self._point(row["key"], offset)
+                offset += len(line)
+
+
+class Journal(Rows):
+    """An append-only JSONL file of rows with a `key`; one process at a time, later rows of a key replace earlier ones.
+
+    Rows hold report-derived text: the file is readable by its owner only. `put` and `sync` may be called from one thread while `get` is
+    called from another.
+    """
+
+    def __init__(self, path: Path, earlier: Iterable[Path] = ()) -> None:
         """Open or create the file, and cut a line that a killed process left unfinished.
+
+        `earlier` are journals of other runs, in which `get` looks for what this one does not hold: the same request is not paid for again.
 
         Raises:
             UserError: another process has it open, or its file system has no locks.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        """The file."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        super().__init__(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
+        self._earlier: list[EarlierJournal] = []
         try:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,14 +118,15 @@ class Journal:
                 raise UserError(f"{path}: its file system has no locks ({error.strerror}); set outputs=FOLDER to one that has") from None
             os.fchmod(self._file, 0o600)
             sync_folder(path.parent)
-            self._index = KeyIndex()
             self._end = 0
             self._unsynced = False
             self.spent = Spent()
             """What the rows say that their replies took, replaced rows among them: those were paid for too."""
             self._read()
+            for file in earlier:
+                self._earlier.append(EarlierJournal(file))
         except BaseException:
-            os.close(self._file)
+            self._close_all()
             raise
 
     def _read(self) -> None:
@@ -88,13 +150,9 @@ class Journal:
             lines = f"line {named} is" if len(damaged) == 1 else f"lines {named}{more} are"
             log.warning("%s, %s damaged; what they answered is asked again", self.path, lines)
 
-    def __len__(self) -> int:
-        return len(self._index)
-
     def get(self, key: str) -> dict[str, Any] | None:
-        """The last row put under this key (64 hexadecimal digits), if any."""
-        found = self._find(key)
-        return found[1] if found else None
+        """The last row put under this key (64 hexadecimal digits), or else that of the first earlier journal that holds one."""
+        return super().get(key) or next(filter(None, (journal.get(key) for journal in self._earlier)), None)
 
     def put(self, key: str, row: dict[str, Any]) -> None:
         """Append a row in one write; it outlives the process at once, and a power cut after the next `sync`.
@@ -128,7 +186,7 @@ class Journal:
         try:
             self.sync()
         finally:
-            os.close(self._file)
+            self._close_all()
 
     def __enter__(self) -> Self:
         return self
@@ -136,32 +194,20 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _find(self, key: str) -> tuple[int, dict[str, Any]] | None:
-        """Offset and row of a key."""
-        for offset in self._index.places(bytes.fromhex(key)):
-            row = decoded(self._line(offset))
-            if row is not None and row["key"] == key:
-                return offset, row
-        return None
-
-    def _line(self, offset: int) -> bytes:
-        """The line at an offset; read apart from any buffer, which could hold a row's beginning only."""
-        pieces: list[bytes] = []
-        while piece := os.pread(self._file, PIECE, offset + PIECE * len(pieces)):
-            pieces.append(piece)
-            if b"\n" in piece:
-                break
-        return b"".join(pieces).partition(b"\n")[0]
-
-    def _point(self, key: str, offset: int) -> None:
-        """Index a row; one of the same key before it is found no longer."""
-        earlier = self._find(key)
-        self._index.set(bytes.fromhex(key), offset, earlier[0] if earlier else None)
+    def _close_all(self) -> None:
+        for journal in self._earlier:
+            journal.close()
+        super().close()
 
     def _count(self, row: dict[str, Any]) -> None:
         self.spent.requests += 1
         self.spent.tokens += int(row.get("prompt_tokens") or 0) + int(row.get("completion_tokens") or 0)
         self.spent.usd += float(row.get("usd") or 0.0)
+
+
+def journals_in(folders: Iterable[Path]) -> list[Path]:
+    """The journals of runs that have one which may be read."""
+    return [file for folder in folders if os.access(file := folder / JOURNAL_FILE, os.R_OK)]
 
 
 def encoded(row: dict[str, Any]) -> bytes:

@@ -55,6 +55,19 @@ def test_faults_lose_no_row_and_a_second_run_sends_nothing(radgpt: Callable, tmp
         assert server.asked.total() == sent
 
 
+def test_the_same_request_is_not_paid_for_again_by_a_run_with_other_settings(radgpt: Callable, tmp_path: Path) -> None:
+    with serve(reply=reply) as server:
+        first = radgpt(*settings(server), DATA_STAGES, cwd=tmp_path)
+        assert first.returncode == 0, first.stderr
+        sent = server.asked.total()
+        changed = [*settings(server), "instructions.max_words=59", "name=other"]
+        foreseen = radgpt(*changed, "stage=generate_instructions", "teacher.dry_run=true", cwd=tmp_path)
+        assert "40 answered in the journal already, 0 to ask" in foreseen.stdout, foreseen.stdout + foreseen.stderr
+        again = radgpt(*changed, DATA_STAGES, "teacher.budget.requests=1", cwd=tmp_path)
+        assert again.returncode == 0 and "done already" not in again.stdout.partition("[2/5]")[2], again.stdout + again.stderr
+        assert server.asked.total() == sent
+
+
 def test_failed_rows_and_only_those_are_asked_again_by_the_same_command(radgpt: Callable, tmp_path: Path) -> None:
     with serve({"*": ["ok", "500", "500"]}, reply=reply) as server:
         command = [*settings(server), "teacher.max_attempts=1", "pipeline=[preprocess,generate_instructions,postprocess_instructions]"]

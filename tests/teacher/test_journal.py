@@ -13,7 +13,7 @@ import pytest
 from radgpt.errors import UserError
 from radgpt.mistakes import explain
 from radgpt.teacher.budget import Spent
-from radgpt.teacher.journal import PIECE, Journal
+from radgpt.teacher.journal import PIECE, Journal, journals_in
 from radgpt.teacher.key_index import KeyIndex
 
 
@@ -35,6 +35,23 @@ def test_rows_are_found_again_in_this_run_and_the_next(tmp_path: Path) -> None:
         journal.put(key(3), {"text": "third"})
         assert journal.get(key(3)) == {"key": key(3), "text": "third"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_other_runs_hold_is_found_and_neither_counted_nor_changed(tmp_path: Path) -> None:
+    new, old = tmp_path / "new" / "journal.jsonl", tmp_path / "old" / "journal.jsonl"
+    with Journal(old) as journal:
+        journal.put(key(1), {"text": "old", "usd": 1.0})
+        journal.put(key(2), {"text": "older", "usd": 1.0})
+    with open(old, "ab") as file:
+        file.write(b"damaged\n" + b'{"key": "' + key(3).encode() + b'", "text": "not wh')
+    before = old.read_bytes()
+    assert journals_in([tmp_path / "none", old.parent]) == [old]
+    with Journal(new, [old]) as journal:
+        journal.put(key(2), {"text": "own", "usd": 0.25})
+        found = [journal.get(key(number)) for number in (1, 2, 3)]
+        assert [row and row["text"] for row in found] == ["old", "own", None]
+        assert len(journal) == 1 and journal.spent.usd == 0.25
+    assert old.read_bytes() == before
 
 
 @pytest.mark.parametrize("cut", [1, 20, 75])
