@@ -137,7 +137,7 @@ def open_teacher(
     with Journal(journal, earlier) as kept:
         budget = Budget(teacher.budget, price, kept.spent)
         if teacher.mode is TeacherMode.batch:
-            from radgpt.teacher.batch import BatchSession
+            from radgpt.teacher.batch.session import BatchSession
 
             with Progress(total, log, budget=budget) as progress:
                 batches = BatchSession(teacher, endpoint, key, seed, kept, budget, patience, progress, rounds)
@@ -147,7 +147,7 @@ def open_teacher(
                     batches.close()
             return
 
-        from radgpt.teacher.batch_parts import refuse_live
+        from radgpt.teacher.batch.parts import refuse_live
         from radgpt.teacher.session import Session
 
         refuse_live(journal)

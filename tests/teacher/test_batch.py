@@ -18,10 +18,10 @@ from radgpt.errors import UserError
 from radgpt.governance.endpoints import endpoint_of
 from radgpt.mistakes import explain
 from radgpt.records import Report
-from radgpt.teacher import batch, batch_service
 from radgpt.teacher.ask import Reply, Request, open_teacher
-from radgpt.teacher.batch_parts import Limits, Parts, Row
-from radgpt.teacher.batch_service import BatchService
+from radgpt.teacher.batch import service, session
+from radgpt.teacher.batch.parts import Limits, Parts, Row
+from radgpt.teacher.batch.service import BatchService
 from radgpt.teacher.budget import BudgetSpentError
 from radgpt.teacher.journal import Journal
 
@@ -36,9 +36,9 @@ class Killed(BaseException):
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", "sk-test-4b1d")
-    monkeypatch.setattr(batch, "FIRST_LOOK", 0.005)
-    monkeypatch.setattr(batch_service, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(batch_service, "trusted", lambda endpoint: CERTIFICATES)
+    monkeypatch.setattr(session, "FIRST_LOOK", 0.005)
+    monkeypatch.setattr(service, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(service, "trusted", lambda endpoint: CERTIFICATES)
 
 
 def teacher_at(server: FakeBatch, **settings: Any) -> Teacher:
@@ -57,7 +57,7 @@ def ask(teacher: Teacher, folder: Path, rows: int, **more: Any) -> list[Reply]:
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, rows: int, size: int = 1 << 20) -> None:
-    monkeypatch.setitem(batch_service.LIMITS, Provider.openai, Limits(rows, size))
+    monkeypatch.setitem(service.LIMITS, Provider.openai, Limits(rows, size))
 
 
 def test_replies_come_in_order_at_half_the_price_and_a_rerun_submits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_a_refused_batch_stops_the_run_with_advice_and_is_submitted_anew(tmp_pat
 
 
 def test_a_full_queue_holds_batches_back_and_one_too_small_halves_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "SMALLEST_PART", 2)
+    monkeypatch.setattr(session, "SMALLEST_PART", 2)
     limit(monkeypatch, 8)
     with serve_batches(queue=8) as server:
         ask(teacher_at(server), tmp_path / "held", 16)
@@ -247,7 +247,7 @@ def test_what_fits_a_budget_is_asked_and_kept_before_the_run_stops(tmp_path: Pat
         with pytest.raises(BudgetSpentError, match=r"teacher.budget.tokens=310 is reached \(3 replies, 18 tokens"):
             ask(teacher_at(server, budget=Budget(tokens=310)), tmp_path, 30)
         assert server.sizes == [3]
-        monkeypatch.setattr(batch, "SMALLEST_PART", 2)
+        monkeypatch.setattr(session, "SMALLEST_PART", 2)
         with pytest.raises(BudgetSpentError, match=r"\(6 replies, 36 tokens"):
             ask(teacher_at(server, budget=Budget(tokens=230)), tmp_path, 30)
         assert server.sizes == [3, 2, 1]

@@ -15,8 +15,8 @@ from radgpt.config import Teacher
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
 from radgpt.teacher.ask import Reply, Request, reply_of
-from radgpt.teacher.batch_parts import FOLDER, Part, Parts, Row
-from radgpt.teacher.batch_service import LIMITS, QUEUE_FULL, URLS, BatchService, QueueFullError
+from radgpt.teacher.batch.parts import FOLDER, Part, Parts, Row
+from radgpt.teacher.batch.service import LIMITS, QUEUE_FULL, URLS, BatchService, QueueFullError
 from radgpt.teacher.budget import Budget, BudgetSpentError
 from radgpt.teacher.completions import QUOTA_CODES, Completion, Failure, Wait, mapping, read_answer, with_limit
 from radgpt.teacher.estimates import estimate_for

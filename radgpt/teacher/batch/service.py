@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from radgpt.config import Provider, Teacher
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
-from radgpt.teacher.batch_parts import Limits
+from radgpt.teacher.batch.parts import Limits
 from radgpt.teacher.completions import Completion, Wait, codes_of, error_of, mending, read_refusal
 from radgpt.teacher.transports import Answer, trusted
 from radgpt.teacher.transports.lean import read_json
