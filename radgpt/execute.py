@@ -27,6 +27,7 @@ from radgpt.keys import key
 from radgpt.launch import Job, launch
 from radgpt.lookup import Lookup, Reads
 from radgpt.manifest import Manifest
+from radgpt.teacher.prices import price_of
 from radgpt.tracking import mode_of
 
 
@@ -116,6 +117,8 @@ def run_in(
     """Run a stage in a folder (None: a new one) and leave the manifest that says how it ended."""
     mode_of(config)  # refused before a folder is made
     attestation_sha256 = attestation_of(config, stage)
+    if Teacher in stage.sections.values():
+        price_of(config.teacher)
     closed = config.data.governance is Governance.credentialed
     previous = None if directory is None else manifest.load(directory)
     if directory is None or previous is None:

@@ -113,3 +113,10 @@ def test_kill_9_pays_again_for_no_more_than_was_under_way(environment: dict[str,
         assert outcomes(tmp_path / "outputs", "generate_instructions", "raw_instructions.jsonl") == {"ok": 40}
         # Rows with one prompt are one row to the server, so payments are counted over all.
         assert 40 <= server.answered.total() <= 40 + 4
+
+
+def test_a_cap_in_dollars_on_a_model_without_a_price_is_refused_before_a_folder_is_made(radgpt: Callable, tmp_path: Path) -> None:
+    command = ["data.synthetic_reports=10", "wandb=disabled", "teacher=openai", "teacher.model=mine", "teacher.budget.usd=1"]
+    done = radgpt(*command, "pipeline=[preprocess,generate_instructions]", cwd=tmp_path, OPENAI_API_KEY="sk-test")
+    assert done.returncode == 2 and "teacher.prices" in done.stderr and "Traceback" not in done.stderr
+    assert [folder.name for folder in (tmp_path / "outputs" / "demo").iterdir()] == ["preprocess"]
