@@ -118,7 +118,7 @@ def run_in(
     mode_of(config)  # refused before a folder is made
     attestation_sha256 = attestation_of(config, stage)
     if Teacher in stage.sections.values():
-        price_of(config.teacher)
+        price_of(config.teacher)  # a cap in dollars without a price is refused
     closed = config.data.governance is Governance.credentialed
     previous = None if directory is None else manifest.load(directory)
     if directory is None or previous is None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 from fake_openai import completion
+from loopback import on_loopback
 
 
 @dataclass
@@ -178,25 +178,7 @@ def serve_batches(
         server.paths.add(request.path_qs)
         return await (files if "/files" in request.path else batches)(request)
 
-    async def run(started: threading.Event, stop: asyncio.Event) -> None:
-        application = web.Application(client_max_size=1 << 28)
-        application.router.add_route("*", "/{path:.*}", route)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        started.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    loop = asyncio.new_event_loop()
-    started, stop = threading.Event(), asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run(started, stop)), daemon=True)
-    thread.start()
-    assert started.wait(10)
-    try:
+    application = web.Application(client_max_size=1 << 28)
+    application.router.add_route("*", "/{path:.*}", route)
+    with on_loopback(application, asyncio.Event()) as server.base_url:
         yield server
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()

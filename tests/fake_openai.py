@@ -1,7 +1,6 @@
 """An OpenAI-compatible server on this machine that fails on demand and counts what it is asked."""
 
 import asyncio
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from loopback import on_loopback
 
 MODEL = "fake-model-2026"
 
@@ -199,26 +199,8 @@ def serve(
         }
         return kinds[name]() if name in kinds else error(int(name), "some_code")
 
-    async def run(started: threading.Event, stop: asyncio.Event) -> None:
-        application = web.Application()
-        application.router.add_post("/{path:.*}", chat)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        server.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        started.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    loop = asyncio.new_event_loop()
-    started, stop = threading.Event(), asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run(started, stop)), daemon=True)
-    thread.start()
-    assert started.wait(10)
-    try:
+    stop = asyncio.Event()
+    application = web.Application()
+    application.router.add_post("/{path:.*}", chat)
+    with on_loopback(application, stop) as server.base_url:
         yield server
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()

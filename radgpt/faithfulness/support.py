@@ -12,9 +12,10 @@ from radgpt.clinical.lexicon import expansion
 from radgpt.faithfulness.claims import Claim
 from radgpt.faithfulness.marks import Mark
 from radgpt.faithfulness.quantities import Quantity
+from radgpt.faithfulness.relations import ACUTE, DENIES, ENTAILS, IS_A, MAY_BE, REGION_FINDINGS
 from radgpt.faithfulness.reported import Reported
 from radgpt.faithfulness.sentences import ASSERTED, Statement, asserts_history
-from radgpt.faithfulness.vocabulary import ACUTE, DENIES, DEVICES, ENTAILS, FINDINGS, HISTORY, IS_A, LONG_STANDING, MAY_BE, REGION_FINDINGS
+from radgpt.faithfulness.vocabulary import DEVICES, FINDINGS, HISTORY, LONG_STANDING
 
 CERTAINTY = {"sure": 4, "present": 3, "likely": 2, "possible": 1}
 STRICT_PLACES = frozenset({"upper", "middle", "lower", "lingula"})
