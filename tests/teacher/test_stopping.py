@@ -15,7 +15,7 @@ from radgpt import config
 from radgpt.config import Governance, Provider, Teacher
 from radgpt.errors import UserError
 from radgpt.records import Report
-from radgpt.teacher import session
+from radgpt.teacher import sending, session
 from radgpt.teacher.ask import Request, open_teacher
 from radgpt.teacher.budget import BudgetSpentError
 from radgpt.teacher.journal import Journal
@@ -64,6 +64,18 @@ def test_a_reply_that_never_came_counts_against_the_budget_in_full(tmp_path: Pat
         with pytest.raises(BudgetSpentError), open_teacher(teacher, Governance.synthetic, 0, tmp_path / "j") as asking:
             list(asking([row(0)]))
     assert server.asked.total() == 2
+
+
+def test_what_fails_while_the_run_stops_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST_BACKOFF", "LONGEST_BACKOFF"):
+        monkeypatch.setattr(sending, name, 1000.0)
+    with serve({"row 0": repeat("500")}, latency=0.75) as server:
+        begun = time.monotonic()
+        threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt), open_teacher(teacher_at(server), Governance.synthetic, 0, tmp_path / "j") as asking:
+            list(asking([row(0)]))
+        assert time.monotonic() - begun < session.GRACE / 2
+    assert server.asked.total() == 1
 
 
 def test_ctrl_c_keeps_what_was_under_way(tmp_path: Path) -> None:
