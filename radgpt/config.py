@@ -477,6 +477,14 @@ class Model:
     """Shape of the Llama that `source: tiny` makes on the spot."""
 
 
+class Quantization(Enum):
+    """What a frozen base is held in: LLM.int8() (arXiv 2208.07339), or 4-bit NormalFloat quantised twice (arXiv 2305.14314)."""
+
+    none = "none"
+    int8 = "int8"
+    nf4 = "nf4"
+
+
 class Method(Enum):
     """What is trained; `none` keeps the base model as it is, to measure it with the same line."""
 
@@ -495,6 +503,16 @@ class Tuning:
     lora_dropout: float | None = None
     target_modules: list[str] | None = None
     """Module names; `[all-linear]` for every linear layer but the head; null for peft's own choice for the model."""
+    use_dora: bool = False
+    """Weight-decomposed adapters (arXiv 2402.09353)."""
+    use_rslora: bool = False
+    """Scale adapters by lora_alpha / sqrt(r) instead of lora_alpha / r (arXiv 2312.03732)."""
+    quantization: Quantization = Quantization.none
+    """Of the frozen base under adapters; nf4 makes it QLoRA."""
+    init_from: str | None = external_input()
+    """Checkpoint folder of an earlier finetune or pretrain, whose adapter or weights training starts from; null: the base model."""
+    after_pretraining: bool = only("finetune", False)
+    """Start from what `stage=pretrain` made with the same settings."""
 
     def __post_init__(self) -> None:
         settings = {"r": self.r, "lora_alpha": self.lora_alpha, "lora_dropout": self.lora_dropout}
@@ -512,12 +530,35 @@ class Tuning:
             refuse(not 0 <= self.lora_dropout < 1, f"tuning.lora_dropout={self.lora_dropout} must lie in [0, 1)")  # type: ignore[operator]
 
 
+class TooLong(Enum):
+    """What becomes of an example above `training.model_max_length`: left out, or its report cut from the end; counted either way."""
+
+    drop = "drop"
+    cut_report = "cut_report"
+
+
+class Batching(Enum):
+    """How examples become micro-batches.
+
+    `padded`, `grouped` and `padding_free` take the same examples into an optimizer step and give the same gradients: padded in
+    the order drawn; padded among examples of similar length; or laid end to end without padding, balanced by tokens. `packed`
+    fills rows of `model_max_length` tokens with whole examples by best fit, so that a step holds more of them.
+    """
+
+    padded = "padded"
+    grouped = "grouped"
+    padding_free = "padding_free"
+    packed = "packed"
+
+
 @dataclass
 class Training:
     """How it is trained, named as in transformers' TrainingArguments."""
 
     model_max_length: int = 4096
     """Longest training example, in tokens."""
+    too_long: TooLong = TooLong.drop
+    batching: Batching = Batching.padding_free
     max_train_samples: int | None = None
     max_eval_samples: int | None = None
     """Use only so many pairs of the split, drawn by seed."""
@@ -525,12 +566,21 @@ class Training:
     max_steps: int = -1
     """Optimizer steps; above 0 it overrides `num_train_epochs`."""
     per_device_train_batch_size: int = 4
-    """Micro-batch: examples a device takes at once."""
+    """Micro-batch: examples a device takes at once; with `batching: packed`, rows of `model_max_length` tokens."""
     per_device_eval_batch_size: int = 4
     gradient_accumulation_steps: int = 8
     learning_rate: float = 2e-4
     weight_decay: float = 0.0
+    optim: str = "adamw_torch"
+    """As transformers names optimizers (`adamw_torch`, `paged_adamw_8bit`, ...)."""
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    adam_epsilon: float = 1e-8
+    neftune_noise_alpha: float | None = None
+    """Strength of the noise on input embeddings (NEFTune, arXiv 2310.05914); null: none."""
     warmup_ratio: float = 0.03
+    warmup_steps: int | None = None
+    """Optimizer steps of warm-up; where set, it stands instead of `warmup_ratio`."""
     lr_scheduler_type: str = "cosine"
     max_grad_norm: float = 1.0
     gradient_checkpointing: bool = True
@@ -539,6 +589,17 @@ class Training:
     save_total_limit: int | None = operational(2)
     eval_strategy: str = "epoch"
     eval_steps: float | None = None
+    sample_generations: int = operational(2)
+    """Validation prompts answered greedily at each evaluation; their text is kept in the run's folder alone."""
+    load_best_model_at_end: bool = False
+    """Keep the checkpoint with the best `metric_for_best_model` rather than the last."""
+    metric_for_best_model: str = "eval_loss"
+    early_stopping_patience: int | None = None
+    """Evaluations without a better `metric_for_best_model` after which training ends; null: it goes to the end."""
+    max_loss_spike: float | None = 10.0
+    """A step whose loss exceeds this many times the median of the last steps' ends the training; null: only NaN and infinity do."""
+    fsdp: bool = False
+    """Shard weights, gradients and optimizer states by PyTorch's FSDP2 instead of DeepSpeed."""
     logging_steps: int = operational(1)
     dataloader_num_workers: int = operational(0)
     ddp_timeout: int = operational(18000)
@@ -561,6 +622,11 @@ class Training:
 
 
 @dataclass
+class Pretraining(Training):
+    """`stage=pretrain`: continued pre-training on raw reports, with settings of its own under the same names."""
+
+
+@dataclass
 class DeepSpeed:
     """DeepSpeed's JSON, its top level typed so that a misspelt key is refused; batch sizes and precision come from `training`."""
 
@@ -577,10 +643,11 @@ class DeepSpeed:
 
 
 class Launcher(Enum):
-    """One process, or one for each device."""
+    """One process; one for each device of each node; or the same inside a Slurm job that is submitted."""
 
     single = "single"
     torchrun = "torchrun"
+    slurm = "slurm"
 
 
 @dataclass
@@ -599,6 +666,16 @@ class Launch:
         refuse(not 0 <= self.port < 65536, f"launch.port={self.port} must lie between 0 and 65535")
 
 
+@dataclass
+class Preflight:
+    """The estimate that a training stage makes before it starts, and alone with `dry_run=true`."""
+
+    gpu: str | None = operational()
+    """GPU to plan for, such as `A100-80GB`; null: the one that is here."""
+    enabled: bool = operational(True)
+    """Whether a run that cannot fit is refused before weights are loaded."""
+
+
 class WandbMode(Enum):
     """`auto`: online where a key is set up, else offline."""
 
@@ -615,6 +692,25 @@ class Wandb:
     mode: WandbMode = WandbMode.auto
     project: str = "radgpt"
     entity: str | None = None
+
+
+EXPORT_DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass
+class Export:
+    """`stage=export`."""
+
+    dtype: str = "bfloat16"
+    """Number format of the exported weights."""
+    max_shard_size: str = "5GB"
+    gguf: str | None = None
+    """Type of a GGUF file to make as well (`f16`, `q8_0`, ...), by llama.cpp's converter where it is installed; null: none."""
+    gguf_converter: str | None = operational()
+    """llama.cpp's convert_hf_to_gguf.py; null: the one on PATH."""
+
+    def __post_init__(self) -> None:
+        refuse(self.dtype not in EXPORT_DTYPES, f"export.dtype={self.dtype} is none of {', '.join(EXPORT_DTYPES)}")
 
 
 @dataclass
@@ -701,6 +797,7 @@ class Inputs:
     instructions: str | None = None
     raw_answers: str | None = None
     dataset: str | None = None
+    pretrained: str | None = None
     checkpoint: str | None = None
     predictions: str | None = None
 
@@ -718,6 +815,8 @@ class Config:
     outputs: str = "outputs"
     force: bool = False
     """Run a stage again although its outcome exists."""
+    dry_run: bool = False
+    """Tell what a stage would take, and do nothing: a teacher stage's calls, tokens and cost, a training stage's memory and steps."""
     objective: str | None = None
     """Headline metric that a sweeper optimises, such as `eval_loss`."""
     cache: str = "~/.cache/radgpt"
@@ -733,8 +832,11 @@ class Config:
     model: Model = field(default_factory=Model)
     tuning: Tuning = field(default_factory=Tuning)
     training: Training = field(default_factory=Training)
+    pretraining: Pretraining = field(default_factory=Pretraining)
     deepspeed: DeepSpeed = field(default_factory=DeepSpeed)
     launch: Launch = field(default_factory=Launch)
+    preflight: Preflight = field(default_factory=Preflight)
+    export: Export = field(default_factory=Export)
     wandb: Wandb = field(default_factory=Wandb)
     decoding: Decoding = field(default_factory=Decoding)
     prediction: Prediction = field(default_factory=Prediction)
