@@ -1,6 +1,7 @@
 """The command line: compose a config with Hydra, refuse what is wrong with it in one line, run what it names."""
 
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -12,8 +13,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from radgpt import stages
-from radgpt.config import Config, Governance, Source
-from radgpt.errors import DryRunEnd, UserError
+from radgpt.config import Config, Governance, Launcher, Source
+from radgpt.crew import ToldElsewhereError
+from radgpt.errors import UserError
 from radgpt.governance.modes import close_to_others
 from radgpt.governance.redaction import redact_sweep
 from radgpt.governance.telemetry import switch_off_telemetry
@@ -26,7 +28,11 @@ INTERRUPTED = 130
 
 
 class ToldError(Exception):
-    """A failed job of a sweep whose line is on the console already."""
+    """A failed job of a sweep whose line is on the console of the process that ran it."""
+
+    def __init__(self, line: str, pid: int) -> None:
+        super().__init__(line, pid)
+        self.line, self.pid = line, pid
 
 
 def main() -> None:
@@ -40,12 +46,19 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     switch_off_telemetry()
     register_schema()
+    # DeepSpeed's launcher says it to each rank, and in the environment as well.
+    sys.argv = [word for word in sys.argv if not re.fullmatch(r"--local[_-]rank=\d+", word)]
     try:
         compose_and_run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except ToldError:
+    except ToldError as told:
+        if told.pid != os.getpid():
+            # The job ran elsewhere, as Slurm's do.
+            print(f"radgpt: {told.line}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
+    except ToldElsewhereError:
+        sys.exit(FAILURE)
     except Exception as error:
         line = explain(error)
         if line is None or with_traceback:
@@ -63,6 +76,7 @@ def compose_and_run() -> None:
     def job(cfg: DictConfig) -> float | None:
         try:
             if HydraConfig.get().mode is RunMode.MULTIRUN:
+                refuse_sweep_of_many(cfg)
                 seal_sweep(Path(HydraConfig.get().sweep.dir), cfg.data.governance)
             return run(validated(cfg), list(HydraConfig.get().overrides.task))
         except Exception as error:
@@ -89,24 +103,31 @@ def tell_at_once(error: Exception) -> None:
     line = explain(error)
     if line is None:
         raise error
-    print(f"radgpt: job {HydraConfig.get().job.num}: {line}", file=sys.stderr, flush=True)
-    raise ToldError from error
+    line = f"job {HydraConfig.get().job.num}: {line}"
+    print(f"radgpt: {line}", file=sys.stderr, flush=True)
+    raise ToldError(line, os.getpid()) from error
 
 
 def run(config: Config, overrides: list[str]) -> float | None:
     """Run the stage that the config names, and give the metric that `objective` names to the sweeper."""
     from radgpt.execute import run_pipeline, run_stage
     from radgpt.external import folders_listed_once
+    from radgpt.launch import crew_of, follow
     from radgpt.tracking import sync_line
 
-    refuse_hand_launch()
-    warn_of_open_mimic(config)
-    try:
+    if config.dry_run:
+        from radgpt.dry_run import tell
+
+        with folders_listed_once():
+            tell(config)
+        return None
+    with crew_of(config) as crew:
+        if crew is not None and not crew.leads:
+            follow(crew, config)
+            return None
+        warn_of_open_mimic(config)
         with folders_listed_once():
             metrics = run_pipeline(config, overrides) if config.stage == "pipeline" else run_stage(config, config.stage, overrides)
-    except DryRunEnd as end:
-        print(end, flush=True)
-        return None
     if hint := sync_line(config):
         print(hint, flush=True)
     if config.objective is None:
@@ -133,10 +154,18 @@ def conf_folder() -> Path:
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
-def refuse_hand_launch() -> None:
-    """Refuse `torchrun run.py`: each rank would make a run of its own."""
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-        raise UserError("started as one rank of several; start one process with launch=torchrun launch.processes=N instead")
+def refuse_sweep_of_many(cfg: DictConfig) -> None:
+    """Refuse `-m` where several processes were given the command: the sweep of each would choose for itself."""
+    from radgpt.launch import started_by_hand
+
+    if started_by_hand():
+        raise UserError(
+            "-m cannot be started by torchrun or deepspeed; start one process with -m launch=torchrun launch.processes=N instead"
+        )
+    if cfg.launch.launcher is Launcher.torchrun and cfg.launch.nodes > 1:
+        raise UserError(
+            f"-m cannot be typed on each of launch.nodes={cfg.launch.nodes}; give every combination by itself, or use launch=slurm"
+        )
 
 
 def warn_of_open_mimic(config: Config) -> None:
@@ -177,7 +206,7 @@ $APP_CONFIG_GROUPS
 Examples:
   python run.py stage=preprocess experiment=hippo/lora data.path=/data/mimic-cxr
   python run.py stage=generate_instructions experiment=hippo/lora data.path=/data/mimic-cxr teacher.base_url=http://127.0.0.1:8000/v1
-  python run.py stage=generate_instructions data=openi data.path=NLMCXR_reports.tgz teacher=openai teacher.dry_run=true
+  python run.py stage=generate_instructions data=openi data.path=NLMCXR_reports.tgz teacher=openai dry_run=true
   python run.py stage=review experiment=demo/synthetic
   python run.py stage=finetune experiment=hippo/lora data.path=/data/mimic-cxr deepspeed=zero2 launch=torchrun
   python run.py -m stage=finetune experiment=demo/synthetic tuning.r=4,8,16 training.learning_rate=1e-3,2e-3

@@ -1,13 +1,15 @@
 """What a configuration may hold: one dataclass for each group, units beside each field, rules beside what they guard."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from typing import Any
 
 from omegaconf import MISSING
 
-from radgpt.errors import UserError
+from radgpt.chat_templates import CHAT_TEMPLATES
+from radgpt.errors import UserError, settings_of
 from radgpt.records import SECTIONS, TASKS
 
 
@@ -18,17 +20,26 @@ def operational(default: Any = None, *, factory: Any = None) -> Any:
     return field(default=default, metadata={"operational": True})
 
 
-def external_input(default: Any = None, *, stage: str | None = None) -> Any:
-    """A file that a stage's outcome depends on: its digest, not its place, is what keys hold. A list names several. `stage`: see `only`."""
-    metadata = {"external": True} | ({"stage": stage} if stage else {})
+def external_input(default: Any = None, *, stage: str | Collection[str] | None = None, names: Collection[str] = ()) -> Any:
+    """A file that a stage's outcome depends on: its digest, not its place, is what keys hold. A list names several. `stage`: see `only`.
+
+    `names` may stand instead of a file, for something that we ship.
+    """
+    metadata = {"external": True, "names": frozenset(names)} | ({"stages": of_stages(stage)} if stage else {})
     if default is not None:
         return field(default_factory=default, metadata=metadata)
     return field(default=None, metadata=metadata)
 
 
-def only(stage: str, default: Any) -> Any:
-    """A setting that one stage alone reads of a section that others read too: left out of their keys, so that none is paid for again."""
-    return field(default=default, metadata={"stage": stage})
+def only(stage: str | Collection[str], default: Any) -> Any:
+    """A setting that one stage alone, or a few, read of a section that others read too: left out of those others' keys, so that no work
+    is paid for again."""
+    return field(default=default, metadata={"stages": of_stages(stage)})
+
+
+def of_stages(stage: str | Collection[str]) -> frozenset[str]:
+    """One name or several, as a set."""
+    return frozenset([stage] if isinstance(stage, str) else stage)
 
 
 def refuse(broken: bool, message: str) -> None:
@@ -294,15 +305,19 @@ class Instructions:
         refuse(not 0 < self.max_rouge_l <= 1, f"instructions.max_rouge_l={self.max_rouge_l} must lie in (0, 1]")
 
 
+OF_ANSWERS = ("postprocess_answers", "review")
+"""Stages that judge answers; others ask of the dataset only how patients are split."""
+
+
 @dataclass
 class Dataset:
     """Which pairs are kept, and how patients are split."""
 
-    max_answer_words: int = 400
-    language: Language = Language.en
-    min_faithfulness: float = 1.0
+    max_answer_words: int = only(OF_ANSWERS, 400)
+    language: Language = only(OF_ANSWERS, Language.en)
+    min_faithfulness: float = only(OF_ANSWERS, 1.0)
     """Answers of which the report supports a smaller share of checkable claims are dropped; 0 keeps all, their scores beside them."""
-    decisions: str | None = external_input()
+    decisions: str | None = external_input(stage=OF_ANSWERS)
     """JSONL of a person's decisions from `stage=review`; they outweigh the filters."""
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
@@ -390,8 +405,6 @@ class Teacher:
     """Seconds that one request may take."""
     mode: TeacherMode = operational(TeacherMode.live)
     budget: Budget = operational(factory=Budget)
-    dry_run: bool = operational(False)
-    """Print the calls, tokens, cost and hours that a teacher stage would take, and send nothing."""
     prices: str | None = operational()
     """YAML file of prices like radgpt/teacher/prices.yaml; null: that one."""
 
@@ -471,6 +484,9 @@ class Model:
     dtype: Dtype = Dtype.auto
     attn_implementation: str | None = None
     """As in transformers' `from_pretrained`; null lets transformers choose."""
+    chat_template: str | None = external_input(names=CHAT_TEMPLATES)
+    """How a conversation is written down: a name of radgpt/chat_templates.py (`plain`, `alpaca`, `chatml`, `llama2`, ...) or a file in
+    Jinja; null: the tokenizer's own, or `plain` where it has none."""
     tiny_hidden_size: int = 128
     tiny_layers: int = 2
     tiny_vocab_size: int = 2048
@@ -525,7 +541,32 @@ class Tuning:
                 self.method is not Method.lora and value is not None,
                 f"tuning.{name}={value} has no meaning with tuning={self.method.value}; leave it out or choose tuning=lora",
             )
+        for name, why in {
+            "use_dora": self.use_dora,
+            "use_rslora": self.use_rslora,
+            "target_modules": self.target_modules is not None,
+        }.items():
+            refuse(
+                why and self.method is not Method.lora,
+                f"tuning.{name} has no meaning with tuning={self.method.value}; leave it out or choose tuning=lora",
+            )
+        refuse(
+            self.quantization is not Quantization.none and self.method is Method.full,
+            f"tuning.quantization={self.quantization.name} holds weights that stay as they are, and tuning=full trains them; choose "
+            "tuning=lora, or leave it out",
+        )
+        for name, given in {"init_from": self.init_from is not None, "after_pretraining": self.after_pretraining}.items():
+            refuse(
+                given and self.method is Method.none,
+                f"tuning.{name} has no meaning with tuning=none, which measures the base model; to measure what an earlier training left, "
+                "set inputs.checkpoint to it",
+            )
+        refuse(
+            self.init_from is not None and self.after_pretraining,
+            f"tuning.init_from={self.init_from} and tuning.after_pretraining=true are two places to start from; leave one out",
+        )
         if self.method is Method.lora:
+            refuse(self.target_modules == [], "tuning.target_modules=[] names no module; give names, [all-linear] or null")
             refuse(self.r < 1, f"tuning.r={self.r} must be at least 1")  # type: ignore[operator]
             refuse(not 0 <= self.lora_dropout < 1, f"tuning.lora_dropout={self.lora_dropout} must lie in [0, 1)")  # type: ignore[operator]
 
@@ -558,6 +599,14 @@ class Training:
     model_max_length: int = 4096
     """Longest training example, in tokens."""
     too_long: TooLong = TooLong.drop
+    faithful: bool = False
+    """Make token files and batches as the original Radiology-GPT does, after Stanford Alpaca with `<s>` as its padding token. Only for
+    `batching: padded`, and only to repeat its results; where the tokenizer has a token that opens texts:
+
+    - that token pads, and is masked out of attention wherever it stands, the start of each example included;
+    - prompts are counted without it, so that the mask is one token short: the prompt's last token is learned too (with several
+      answers, as many tokens before each as such tokens stand before it);
+    - an example above `model_max_length` is cut on the right, answer and end token included, and none is dropped."""
     batching: Batching = Batching.padding_free
     max_train_samples: int | None = None
     max_eval_samples: int | None = None
@@ -601,6 +650,8 @@ class Training:
     fsdp: bool = False
     """Shard weights, gradients and optimizer states by PyTorch's FSDP2 instead of DeepSpeed."""
     logging_steps: int = operational(1)
+    workers: int | None = operational()
+    """Processes that tokenise; null: one for each CPU core."""
     dataloader_num_workers: int = operational(0)
     ddp_timeout: int = operational(18000)
     """Seconds that a rank waits for the others."""
@@ -619,27 +670,141 @@ class Training:
             value = getattr(self, name)
             refuse(value is not None and value < 1, f"training.{name}={value} must be at least 1")
         refuse(not 0 <= self.warmup_ratio < 1, f"training.warmup_ratio={self.warmup_ratio} must lie in [0, 1)")
+        refuse(self.workers is not None and self.workers < 1, f"training.workers={self.workers} must be at least 1")
+        if self.faithful:
+            refuse(
+                self.batching is not Batching.padded,
+                f"training.faithful=true pads as the original does, not training.batching={self.batching.value}; set "
+                "training.batching=padded",
+            )
+            refuse(
+                self.too_long is not TooLong.drop,
+                f"training.faithful=true cuts long examples on the right, not by training.too_long={self.too_long.value}; leave that out",
+            )
+        refuse(self.warmup_steps is not None and self.warmup_steps < 0, f"training.warmup_steps={self.warmup_steps} must not be negative")
+        for name in ("sample_generations", "weight_decay", "max_grad_norm", "adam_epsilon"):
+            refuse(getattr(self, name) < 0, f"training.{name}={getattr(self, name)} must not be negative")
+        for name in ("adam_beta1", "adam_beta2"):
+            refuse(not 0 <= getattr(self, name) < 1, f"training.{name}={getattr(self, name)} must lie in [0, 1)")
+        for name in ("early_stopping_patience", "save_total_limit"):
+            value = getattr(self, name)
+            refuse(value is not None and value < 1, f"training.{name}={value} must be at least 1")
+        refuse(
+            self.max_loss_spike is not None and self.max_loss_spike <= 1, f"training.max_loss_spike={self.max_loss_spike} must be above 1"
+        )
 
 
 @dataclass
 class Pretraining(Training):
     """`stage=pretrain`: continued pre-training on raw reports, with settings of its own under the same names."""
 
+    def __post_init__(self) -> None:
+        with settings_of("pretraining", written="training"):
+            super().__post_init__()
+        windows = "has no meaning with raw reports: one above pretraining.model_max_length is cut into windows, and none is lost"
+        refuse(self.too_long is not TooLong.drop, f"pretraining.too_long={self.too_long.value} {windows}; leave it out")
+        refuse(self.faithful, "pretraining.faithful=true has no meaning: the original Radiology-GPT does not pre-train; leave it out")
+
+
+class OffloadDevice(Enum):
+    """Where DeepSpeed keeps what it takes off the devices."""
+
+    none = "none"
+    cpu = "cpu"
+    nvme = "nvme"
+
+
+@dataclass
+class OffloadOptimizer:
+    """Optimizer states outside the devices' memory (ZeRO-Offload, arXiv 2101.06840); the step itself is then taken by the CPU."""
+
+    device: OffloadDevice = OffloadDevice.none
+    nvme_path: str | None = operational()
+    """Folder on a local NVMe disk, for `device: nvme`."""
+    pin_memory: bool = operational(True)
+    buffer_count: int = operational(4)
+    pipeline_read: bool = operational(False)
+    pipeline_write: bool = operational(False)
+    fast_init: bool = operational(False)
+    ratio: float = 1.0
+    """Share of the states that is offloaded, with stage 3."""
+
+
+@dataclass
+class OffloadParam:
+    """Weights outside the devices' memory, with stage 3 (ZeRO-Infinity, arXiv 2104.07857)."""
+
+    device: OffloadDevice = OffloadDevice.none
+    nvme_path: str | None = operational()
+    """As for the optimizer."""
+    pin_memory: bool = operational(True)
+    buffer_count: int = operational(5)
+    buffer_size: int = operational(100_000_000)
+    """Elements."""
+    max_in_cpu: int = operational(1_000_000_000)
+    """Elements kept in the host's memory with `device: nvme`."""
+
+
+@dataclass
+class Zero:
+    """DeepSpeed's `zero_optimization` (ZeRO, arXiv 1910.02054); a null is left out, so that DeepSpeed's own default holds."""
+
+    stage: int = 0
+    """What is split over the processes: 0 nothing, 1 optimizer states, 2 gradients as well, 3 weights as well."""
+    overlap_comm: bool | None = operational()
+    contiguous_gradients: bool | None = operational()
+    reduce_scatter: bool | None = operational()
+    reduce_bucket_size: int | None = operational()
+    """Elements; null: DeepSpeed's 5e8, with stage 3 the square of the model's hidden size."""
+    allgather_partitions: bool | None = operational()
+    allgather_bucket_size: int | None = operational()
+    round_robin_gradients: bool | None = operational()
+    sub_group_size: int | None = operational()
+    stage3_max_live_parameters: int | None = operational()
+    stage3_max_reuse_distance: int | None = operational()
+    stage3_prefetch_bucket_size: int | None = operational()
+    """Elements; null: 0.9 times the square of the model's hidden size."""
+    stage3_param_persistence_threshold: int | None = operational()
+    """Elements, below which a tensor stays whole on every device; null: ten times the model's hidden size."""
+    stage3_module_granularity_threshold: int | None = operational()
+    memory_efficient_linear: bool | None = operational()
+    zero_hpz_partition_size: int | None = operational()
+    """Processes that share a second copy of the weights (ZeRO++, arXiv 2306.10209)."""
+    zero_quantized_weights: bool | None = None
+    zero_quantized_nontrainable_weights: bool | None = None
+    zero_quantized_gradients: bool | None = None
+    offload_optimizer: OffloadOptimizer = field(default_factory=OffloadOptimizer)
+    offload_param: OffloadParam = field(default_factory=OffloadParam)
+
+    def __post_init__(self) -> None:
+        path = "deepspeed.zero_optimization"
+        refuse(self.stage not in (0, 1, 2, 3), f"{path}.stage={self.stage} must be 0, 1, 2 or 3")
+        for name, least in {"offload_optimizer": 1, "offload_param": 3}.items():
+            section = getattr(self, name)
+            device, nvme = section.device.name, section.device is OffloadDevice.nvme
+            refuse(
+                section.device is not OffloadDevice.none and self.stage < (3 if nvme else least),
+                f"{path}.{name}.device={device} needs {path}.stage={3 if nvme or least == 3 else '1, 2 or 3'}",
+            )
+            refuse(nvme and not section.nvme_path, f"{path}.{name}.device=nvme needs {path}.{name}.nvme_path, a folder on a local disk")
+        refuse(
+            not 0 <= self.offload_optimizer.ratio <= 1, f"{path}.offload_optimizer.ratio={self.offload_optimizer.ratio} must lie in [0, 1]"
+        )
+        refuse(
+            self.offload_optimizer.ratio < 1 and self.stage != 3,
+            f"{path}.offload_optimizer.ratio={self.offload_optimizer.ratio} needs {path}.stage=3",
+        )
+
 
 @dataclass
 class DeepSpeed:
-    """DeepSpeed's JSON, its top level typed so that a misspelt key is refused; batch sizes and precision come from `training`."""
+    """DeepSpeed's JSON, typed so that a misspelt key is refused; batch sizes, precision, clipping and optimizer come from `training`."""
 
     enabled: bool = False
-    zero_optimization: dict[str, Any] = field(default_factory=dict)
-    """Keys as in DeepSpeed's documentation (`stage`, `offload_optimizer`, `overlap_comm`, …)."""
+    zero_optimization: Zero = field(default_factory=Zero)
     zero_allow_untested_optimizer: bool = True
     steps_per_print: int = operational(1_000_000)
     wall_clock_breakdown: bool = operational(False)
-
-    def __post_init__(self) -> None:
-        stage = self.zero_optimization.get("stage")
-        refuse(self.enabled and stage not in (0, 1, 2, 3), f"deepspeed.zero_optimization.stage={stage} must be 0, 1, 2 or 3")
 
 
 class Launcher(Enum):
@@ -652,17 +817,41 @@ class Launcher(Enum):
 
 @dataclass
 class Launch:
-    """How many processes a stage that can be distributed runs in."""
+    """In how many processes, on how many nodes, a stage runs that can be distributed."""
 
     launcher: Launcher = Launcher.single
-    processes: int | None = None
-    """Processes on this node; null: one for each GPU, at least one."""
+    processes: int | str | None = None
+    """Processes on each node; null or `auto`: one for each GPU, at least one."""
+    nodes: int = 1
+    """Machines that share `outputs`; the same command is given on each (Slurm does so itself)."""
+    node_rank: int | None = operational()
+    """This machine's number, 0 for the one of `rendezvous`; null: it is found out."""
+    rendezvous: str | None = operational()
+    """HOST:PORT where the machines meet; HOST is the one that leads."""
     port: int = operational(0)
-    """Port on 127.0.0.1 where the processes meet; 0 takes a free one."""
+    """Port where the processes of a stage meet; 0 takes a free one."""
 
     def __post_init__(self) -> None:
-        refuse(self.processes is not None and self.processes < 1, f"launch.processes={self.processes} must be at least 1")
-        refuse(self.launcher is Launcher.single and (self.processes or 1) > 1, f"launch.processes={self.processes} needs launch=torchrun")
+        if self.processes == "auto":
+            self.processes = None
+        refuse(isinstance(self.processes, str), f"launch.processes={self.processes} must be a number, or auto")
+        refuse(self.processes is not None and int(self.processes) < 1, f"launch.processes={self.processes} must be at least 1")
+        alone = self.launcher is Launcher.single
+        refuse(alone and int(self.processes or 1) > 1, f"launch.processes={self.processes} needs launch=torchrun")
+        refuse(self.nodes < 1, f"launch.nodes={self.nodes} must be at least 1")
+        refuse(alone and self.nodes > 1, f"launch.nodes={self.nodes} needs launch=torchrun or launch=slurm")
+        refuse(
+            self.launcher is Launcher.torchrun and self.nodes > 1 and self.rendezvous is None,
+            f"launch.nodes={self.nodes} needs launch.rendezvous=HOST:PORT, the same on each node; HOST is the node that leads",
+        )
+        refuse(
+            self.rendezvous is not None and not re.fullmatch(r"[\w.-]+:\d{1,5}", self.rendezvous),
+            f"launch.rendezvous={self.rendezvous} must be HOST:PORT",
+        )
+        refuse(
+            self.node_rank is not None and not 0 <= self.node_rank < self.nodes,
+            f"launch.node_rank={self.node_rank} must lie between 0 and launch.nodes-1={self.nodes - 1}",
+        )
         refuse(not 0 <= self.port < 65536, f"launch.port={self.port} must lie between 0 and 65535")
 
 
@@ -695,6 +884,9 @@ class Wandb:
 
 
 EXPORT_DTYPES = ("float32", "bfloat16", "float16")
+GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "auto")
+"""As llama.cpp's converter names them; smaller types are made from these by llama.cpp's `llama-quantize`."""
+SHARD_SIZE = re.compile(r"\d+(\.\d+)?(KB|MB|GB|TB)")
 
 
 @dataclass
@@ -711,6 +903,15 @@ class Export:
 
     def __post_init__(self) -> None:
         refuse(self.dtype not in EXPORT_DTYPES, f"export.dtype={self.dtype} is none of {', '.join(EXPORT_DTYPES)}")
+        refuse(
+            not SHARD_SIZE.fullmatch(self.max_shard_size),
+            f"export.max_shard_size={self.max_shard_size} is no size; give a number with its unit, such as 5GB or 500MB",
+        )
+        refuse(self.gguf is not None and self.gguf not in GGUF_TYPES, f"export.gguf={self.gguf} is none of {', '.join(GGUF_TYPES)}")
+        refuse(
+            self.gguf is None and self.gguf_converter is not None,
+            "export.gguf_converter has no meaning without export.gguf; say which type to make, such as export.gguf=q8_0",
+        )
 
 
 @dataclass

@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from radgpt import manifest, rehearsal, stages
+from radgpt import manifest, stages
 from radgpt.artifacts import digest, write_text
 from radgpt.config import Config, Governance, Provider, Teacher, as_mapping
-from radgpt.errors import DryRunEnd, UserError
+from radgpt.errors import UserError
 from radgpt.governance.endpoints import endpoint_of
 from radgpt.governance.inheritance import inherited, is_stricter, known
 from radgpt.governance.modes import close_one, close_to_others, created_for
@@ -33,32 +33,35 @@ from radgpt.tracking import mode_of
 
 def run_pipeline(config: Config, overrides: list[str]) -> dict[str, Any]:
     """Run `config.pipeline` in order; the first failure ends it. Gives the headline metrics of all stages."""
-    if not config.pipeline:
-        raise UserError("pipeline=[] names no stage; list at least one")
-    for name in config.pipeline:
-        if name not in stages.names():
-            raise UserError(f"pipeline: '{name}' is no stage; stages are {', '.join(stages.names())}")
     metrics: dict[str, Any] = {}
-    for position, name in enumerate(config.pipeline, start=1):
+    for position, name in enumerate(pipeline_of(config), start=1):
         print(f"[{position}/{len(config.pipeline)}] {name}", flush=True)
-        try:
-            metrics |= run_stage(config, name, overrides)
-        except DryRunEnd as end:
-            raise DryRunEnd(f"{end}\npipeline: stops here, as the stages that follow need the replies") from None
+        metrics |= run_stage(config, name, overrides)
     if "finetune" in config.pipeline:
         print(f"\nNext, with the same settings:\n{next_commands(overrides)}", flush=True)
     return metrics
 
 
+def pipeline_of(config: Config) -> list[str]:
+    """`config.pipeline`; raises UserError where it names none, or what is no stage."""
+    if not config.pipeline:
+        raise UserError("pipeline=[] names no stage; list at least one")
+    for name in config.pipeline:
+        if name not in stages.names():
+            raise UserError(f"pipeline: '{name}' is no stage; stages are {', '.join(stages.names())}")
+    return config.pipeline
+
+
 def next_commands(overrides: list[str]) -> str:
     """What a user may want to try after the whole line."""
     kept = [override for override in overrides if not override.startswith(("stage=", "pipeline=", "chat."))]
+    untuned = [override for override in kept if not override.startswith(("tuning=", "tuning."))]
     ways = {
-        "talk with the model": ["stage=chat", "chat.report=sample"],
-        "measure the base model by the same line": ["tuning=none", "pipeline=[finetune,predict,evaluate]"],
-        "sweep": ["-m", "pipeline=[finetune,predict,evaluate]", "training.learning_rate=5e-4,1e-3"],
+        "talk with the model": [*kept, "stage=chat", "chat.report=sample"],
+        "measure the base model by the same line": [*untuned, "tuning=none", "pipeline=[finetune,predict,evaluate]"],
+        "sweep": [*kept, "-m", "pipeline=[finetune,predict,evaluate]", "training.learning_rate=5e-4,1e-3"],
     }
-    return "\n".join(f"  {shlex.join([*program(), *kept, *more]):<90}  # {what}" for what, more in ways.items())
+    return "\n".join(f"  {shlex.join([*program(), *words]):<90}  # {what}" for what, words in ways.items())
 
 
 def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]:
@@ -68,14 +71,7 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
     with created_for(config.data.governance), alone(Path(config.outputs), stage_key, name) as made:
         lookup = Lookup(config)
         reads = lookup.reads(name)
-        fresh = config.force or not stage.cached
-        done = None if fresh else lookup.done(name)
-        unfinished = None if fresh or done else lookup.unfinished(name)
-        if config.force and Teacher in stage.sections.values():
-            unfinished = lookup.begun_by_force(name)  # what it asked is paid for
-        if done and done[1].metrics.get("failed"):
-            # Rows of a teacher that came to nothing are asked again, and only those: the others stand in its journal.
-            unfinished, done = done[0], None
+        done, unfinished = standing(config, stage, lookup)
         job_config, raised_by = inherited(config, stage, reads, unfinished)
         governance = job_config.data.governance
         if raised_by:
@@ -89,11 +85,19 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
             tighten(*done, governance)
             return done[1].metrics
         with created_for(governance):
-            if rehearsal.wanted(job_config, stage):
-                attestation_of(job_config, stage)
-                earlier = earlier_runs(job_config, stage, unfinished)
-                rehearsal.rehearse(job_config, stage, {name: Path(read["path"]) for name, read in reads.items()}, unfinished, earlier)
             return run_in(unfinished, job_config, stage, stage_key, reads, overrides)
+
+
+def standing(config: Config, stage: stages.Stage, lookup: Lookup) -> tuple[tuple[Path, Manifest] | None, Path | None]:
+    """(the finished run that stands for a new one, the folder of the run that is gone on with); None for none."""
+    fresh = config.force or not stage.cached
+    done = None if fresh else lookup.done(stage.name)
+    if done and done[1].metrics.get("failed"):
+        # Rows of a teacher that came to nothing are asked again, and only those: the others stand in its journal.
+        return None, done[0]
+    if config.force and Teacher in stage.sections.values():
+        return None, lookup.begun_by_force(stage.name)  # what it asked is paid for
+    return done, None if fresh or done else lookup.unfinished(stage.name)
 
 
 def announce_skip(stage: stages.Stage, directory: Path, previous: Manifest) -> None:

@@ -25,7 +25,7 @@ def key(config: Config, stage_name: str) -> str:
                 if (kept := outcome_settings(stages.section(config, kind), stages.section_path(config, kind), stage_name))
             },
             "settings": {name: getattr(config, name) for name in stage.settings},
-            "reads": {name: input_key(config, name) for name in stage.reads},
+            "reads": {name: input_key(config, name) for name in stages.reads(stage_name, config)},
             "external": reading.digest(config.data) if Data in stage.sections.values() else None,
         }
     )
@@ -48,11 +48,14 @@ def outcome_settings(section: Any, path: str, stage: str) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for field in fields(section):
         value = getattr(section, field.name)
-        if field.metadata.get("operational") or field.metadata.get("stage", stage) != stage:
+        if field.metadata.get("operational") or stage not in field.metadata.get("stages", (stage,)):
             continue
         if field.metadata.get("external"):
             files = value if isinstance(value, list) else [value]
-            kept[field.name] = [external_file(f"{path}.{field.name}", file) for file in files if file is not None]
+            shipped = field.metadata.get("names", ())
+            kept[field.name] = [
+                file if file in shipped else external_file(f"{path}.{field.name}", file) for file in files if file is not None
+            ]
         else:
             kept[field.name] = outcome_settings(value, f"{path}.{field.name}", stage) if is_dataclass(value) else plain[field.name]
     return kept

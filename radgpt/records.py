@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -234,6 +234,8 @@ class Pair:
     report_sha256: str
     instruction_prompt_sha256: str
     answer_prompt_sha256: str
+    report_span: list[int] | None = None
+    """[start, end): characters of the first user message that are the report; None where nobody knows."""
 
     @property
     def prompt(self) -> list[dict[str, str]]:
@@ -288,10 +290,31 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[Record]:
         UserError: the file is missing, or a line is no JSON object with the fields of `kind`, each of its type;
             the message names the file and the line and never quotes it.
     """
+    return checked(path, read_rows(path), kind)
+
+
+def parse_lines(path: Path, lines: Iterable[tuple[int, bytes]], kind: type[Record]) -> Iterator[Record]:
+    """Yield the records of some (number from 1, text) lines of a JSONL file; raises UserError as `read_records` does."""
+
+    def rows() -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, line in lines:
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                row = None
+            if not isinstance(row, dict):
+                raise UserError(f"{path}, line {number}: not a JSON object; mend or delete that line")
+            yield number, row
+
+    return checked(path, rows(), kind)
+
+
+def checked(path: Path, rows: Iterable[tuple[int, dict[str, Any]]], kind: type[Record]) -> Iterator[Record]:
+    """Yield the records of the (line number, JSON object) rows of a file; raises UserError as `read_records` does."""
     checks = field_checks(kind)  # type: ignore[arg-type]
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     required = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}  # type: ignore[arg-type]
-    for number, row in read_rows(path):
+    for number, row in rows:
         if missing := sorted(required - row.keys()):
             raise UserError(f"{path}, line {number}: no field '{missing[0]}' (a {kind.__name__} has {', '.join(sorted(names))})")
         if strange := sorted(row.keys() - names):

@@ -1,4 +1,4 @@
-"""Go through a teacher stage without asking, writing or logging anything, to tell what a run would take."""
+"""Go through a stage in a folder that is gone afterwards, without asking, training or logging anything, to tell what a run would take."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from radgpt import stages
-from radgpt.config import Config, Teacher
+from radgpt.config import Config
 from radgpt.instructions.pool_epochs import POOL_FOLDER
 from radgpt.launch import arguments_of
 from radgpt.run import Run
@@ -24,25 +24,33 @@ class Rehearsal(Run):
         yield lambda record: None
 
 
-def wanted(config: Config, stage: stages.Stage) -> bool:
-    """Whether `teacher.dry_run` is meant for this stage."""
-    return config.teacher.dry_run and Teacher in stage.sections.values()
+@contextmanager
+def rehearsing(
+    config: Config, stage: stages.Stage, unfinished: Path | None = None, earlier: tuple[Path, ...] = (), world_size: int = 1
+) -> Iterator[Rehearsal]:
+    """A dry run in a folder of its own, into which an unfinished run lends what it would go on from.
 
-
-def rehearse(
-    config: Config, stage: stages.Stage, reads: Mapping[str, Path], unfinished: Path | None, earlier: tuple[Path, ...] = ()
-) -> None:
-    """Go through the stage in a folder of its own, which is gone afterwards; an unfinished run lends what it would go on from.
-
-    `earlier`: as in `Run`.
-
-    Raises:
-        DryRunEnd: with what it would take.
+    `earlier` and `world_size`: as in `Run`.
     """
     with TemporaryDirectory(prefix="radgpt-dry-run-") as folder:
         if unfinished is not None and (unfinished / JOURNAL_FILE).exists():
             (Path(folder) / JOURNAL_FILE).symlink_to((unfinished / JOURNAL_FILE).resolve())  # may be large, and is only read
         if unfinished is not None and (unfinished / POOL_FOLDER).exists():
             shutil.copytree(unfinished / POOL_FOLDER, Path(folder) / POOL_FOLDER)
-        run = Rehearsal(directory=Path(folder), writes=stage.writes, earlier=earlier)
-        stage.function(run, **arguments_of(config, stage, reads))
+        yield Rehearsal(
+            directory=Path(folder),
+            writes=stage.writes,
+            cache=Path(config.cache).expanduser(),
+            earlier=earlier,
+            dry_run=True,
+            world_size=world_size,
+        )
+
+
+def rehearse(run: Rehearsal, config: Config, stage: stages.Stage, reads: Mapping[str, Path]) -> None:
+    """Call the stage's function.
+
+    Raises:
+        DryRunEnd: with what a teacher would be asked; a training stage prints what it would take, and returns.
+    """
+    stage.function(run, **arguments_of(config, stage, reads))

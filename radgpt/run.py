@@ -39,6 +39,10 @@ class Run:
     tracker: Tracker = field(default_factory=NoTracker)
     earlier: tuple[Path, ...] = ()
     """Folders of other runs of the same stage, newest first, what a teacher replied in which may be used again."""
+    dry_run: bool = False
+    """Whether to count what a teacher would be asked, or a training would take, and do neither."""
+    shared: Path | None = None
+    """Folder beside all runs for what several of them can use, such as tokens; None: there is none, and each makes its own."""
     rank: int = 0
     world_size: int = 1
     summary: dict[str, Any] = field(default_factory=dict)

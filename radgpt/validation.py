@@ -9,8 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from radgpt import stages
 from radgpt.config import Config, Provider
-from radgpt.errors import UserError
+from radgpt.errors import UserError, settings_of
 from radgpt.instructions.tasks import refuse_unfit
+from radgpt.training.quantization import refuse_sharded
 
 
 def validated(cfg: DictConfig) -> Config:
@@ -28,6 +29,9 @@ def validated(cfg: DictConfig) -> Config:
     if not re.fullmatch(r"[\w.-]+", config.name) or config.name.startswith("."):
         raise UserError(f"name={config.name} names a folder: use letters, digits, '-', '_' and '.' only")
     refuse_unfit(config.instructions, config.prompt, by_rules=config.teacher.provider is Provider.rules)
+    refuse_sharded(config.tuning, config.training, config.deepspeed)
+    with settings_of("pretraining", written="training"):
+        refuse_sharded(config.tuning, config.pretraining, config.deepspeed)
     return config
 
 

@@ -33,3 +33,10 @@ def share(part: int, whole: int) -> str:
     if 99.9 < percent < 100:
         return ">99.9 %"
     return f"{percent:.1f} %"
+
+
+def cell(text: str) -> str:
+    """A text that stays within its cell of a Markdown table and is read as no markup."""
+    for mark in "\\`*_[]|~":
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

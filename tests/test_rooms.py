@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-ROOMS = ("clinical", "governance", "teacher", "instructions", "review", "stages")
+ROOMS = ("clinical", "governance", "teacher", "instructions", "review", "export", "stages")
 
 
 def imported(room: str) -> Iterator[tuple[Path, str]]:

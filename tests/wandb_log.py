@@ -33,7 +33,17 @@ def records(path: Path) -> Iterator[Any]:
 
 def read_run(folder: Path) -> dict[str, Any]:
     """Group, job type, tags, config, history, summary, artifacts and exit code of the one run logged in a stage's folder."""
-    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    (path,) = logs(folder)
+    return read_log(path)
+
+
+def logs(folder: Path) -> list[Path]:
+    """The logs in a stage's folder, earliest first: one for each time that the run was started or continued."""
+    return sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
+
+
+def read_log(path: Path) -> dict[str, Any]:
+    """The same of one log."""
     found: dict[str, Any] = {"config": {}, "history": [], "summary": {}, "artifacts": [], "exit_code": None}
     for record in records(path):
         kind = record.WhichOneof("record_type")

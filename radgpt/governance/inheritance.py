@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from radgpt.config import Chat, Config, Data, Governance, Model
+from radgpt.config import Chat, Config, Data, Governance, Model, Tuning
 from radgpt.lookup import Reads
 from radgpt.manifest import FILE
 from radgpt.stages import Stage
@@ -37,6 +37,7 @@ def files_of(config: Config, stage: Stage, reads: Reads) -> Iterator[tuple[str, 
         "data.path": config.data.path if Data in kinds else None,
         "data.jpg_path": config.data.jpg_path if Data in kinds else None,
         "model.name_or_path": config.model.name_or_path if Model in kinds else None,
+        "tuning.init_from": config.tuning.init_from if Tuning in kinds else None,
         "chat.report": config.chat.report if Chat in kinds else None,
     }
     yield from ((setting, Path(path)) for setting, path in typed.items() if path)

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from radgpt.chat_format import training_ids
+from radgpt.chat_format import answer_end
 from radgpt.config import Decoding
 from radgpt.errors import UserError
 from radgpt.records import canonical_digest
@@ -76,8 +76,7 @@ class Answerer:
         ids = {*(own if isinstance(own, list) else [own]), self.tokenizer.eos_token_id}
         # A template that training refuses may still be asked.
         with suppress(UserError):
-            turn, learned = training_ids(self.tokenizer, [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])
-            ids.add([token for token, is_answer in zip(turn, learned, strict=True) if is_answer][-1])
+            ids.add(answer_end(self.tokenizer))
         return sorted(token for token in ids if token is not None)
 
     def settings(self, max_new_tokens: int) -> "GenerationConfig":

@@ -14,7 +14,7 @@ from radgpt.instructions.card import SCORES, Card, Pass
 from radgpt.pages.histogram import Chart, histogram
 from radgpt.pages.template import page_template
 from radgpt.records import SPLITS
-from radgpt.wording import clipped, printable, ranked
+from radgpt.wording import cell, clipped, printable, ranked
 
 MEANINGS = {**filters.MEANINGS, **reasons.MEANINGS}
 """Reason that a row is dropped for to what it says of it."""
@@ -76,7 +76,7 @@ def facts(data: Data, dataset: Dataset, seed: int, sources: Mapping[str, str]) -
 def markdown(card: Card, governance: Governance, facts: Mapping[str, str]) -> str:
     """The card as a README for the Hugging Face hub; it stands beside the folder `dataset`."""
     template = page_template(Path(__file__).with_name("card.md.j2"))
-    return template.render(**_view(card, governance, facts), cell=_cell)
+    return template.render(**_view(card, governance, facts), cell=cell)
 
 
 def html(card: Card, governance: Governance, facts: Mapping[str, str]) -> str:
@@ -176,10 +176,3 @@ def _usd(amount: float) -> str:
 
 def _usd_of(one: Pass) -> str:
     return _usd(one.usd)
-
-
-def _cell(text: str) -> str:
-    """A text that stays within its cell of a Markdown table and is read as no markup."""
-    for mark in "\\`*_[]|~":
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

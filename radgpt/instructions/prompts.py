@@ -65,6 +65,13 @@ def chat_messages(prompt: ChatPrompt, report: str, instruction: str) -> Messages
     )
 
 
+def report_span(prompt: ChatPrompt, report: str, instruction: str) -> list[int]:
+    """[start, end): where the report stands in the user's message of `chat_messages`, in characters."""
+    before = prompt.first_turn.partition("{report}")[0].replace("{instruction}", instruction)
+    start = len(before.lstrip()) if before.strip() else 0
+    return [start, start + len(report.strip())]
+
+
 def context(report: Report, task: str) -> str:
     """What the student sees of a report for a task: all of it, unless a section of it is the answer (SECTION_ANSWERS).
 

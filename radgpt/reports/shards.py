@@ -3,29 +3,25 @@
 import hashlib
 import json
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
-from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 from radgpt.artifacts import digest, write_bytes
 from radgpt.config import Data
-from radgpt.errors import UserError
 from radgpt.records import as_line
 from radgpt.reports import reading
 from radgpt.reports.document import Plan
 from radgpt.reports.lengths import token_counter
 from radgpt.reports.quality import Quality, flagged_rows
 from radgpt.reports.sectioning import as_report
+from radgpt.workers import pool
 
 SIZE = 2000
 """Reports in a shard: a quarter of a second of work, and 4 MB."""
@@ -33,7 +29,6 @@ AT_ONCE = 200
 """Reports that are held in memory together: few enough for a processor's cache."""
 AHEAD = 3
 """Shards under way or waiting, for each worker: enough to keep it busy, few enough to hold no great part of the plan."""
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -94,60 +89,9 @@ def batched(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one, however it ends; what has not begun is dropped when the block is left early.
-
-    They start at once, and are there when the first items of the plan are.
-    """
-    # Forked workers would share W&B's threads and locks.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_work)
-    try:
-        with interrupts_held():
-            # Each call starts one process, as none is idle yet.
-            for _ in range(workers):
-                pool.submit(os.getpid)
-        yield pool
-    except BrokenProcessPool:
-        raise UserError(
-            "a worker process was killed, most often for want of memory; free some, or set data.workers to less, and give the same command "
-            "again: finished shards are kept"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block has ended, as a pool that is half started cannot be shut down.
-
-    Processes that start within it see neither, not even while they import, until they unblock them.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    handlers = {number: signal.signal(number, lambda received, _: held.append(received)) for number in INTERRUPTS}
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        for received in held:
-            signal.raise_signal(received)
-
-
-def begin_work() -> None:
-    """Leave Ctrl-C to the parent, let it terminate this worker (as where another one was killed), and end if it is killed."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    parent = parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    """The processes that parse."""
+    with pool(workers, "set data.workers to less, and give the same command again: finished shards are kept") as started:
+        yield started
 
 
 def make_shard(folder: Path, number: int, data: Data, items: list[Any]) -> Path:

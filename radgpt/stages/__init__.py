@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -24,6 +25,8 @@ class Stage:
     """Artifact name to its file or folder in the run's folder."""
     reads: tuple[str, ...]
     """Parameters of type Path: artifacts of earlier stages."""
+    optional: dict[str, str]
+    """OPTIONAL: parameters of type `Path | None`, each to the setting (dotted path) that must be true for it to be read."""
     sections: dict[str, type]
     """Parameters that are a dataclass of the config."""
     settings: tuple[str, ...]
@@ -52,12 +55,19 @@ def load(name: str) -> Stage:
         function=module.run,
         writes=module.WRITES,
         reads=tuple(p for p, kind in parameters.items() if kind is Path),
+        optional={p: module.OPTIONAL[p] for p, kind in parameters.items() if kind == Path | None},
         sections={p: kind for p, kind in parameters.items() if isinstance(kind, type) and is_dataclass(kind)},
-        settings=tuple(p for p, kind in parameters.items() if kind is not Path and not is_dataclass(kind)),
+        settings=tuple(p for p, kind in parameters.items() if kind not in (Path, Path | None) and not is_dataclass(kind)),
         parallel=getattr(module, "PARALLEL", False),
         cached=getattr(module, "CACHED", True),
         source=Path(inspect.getfile(module)),
     )
+
+
+def reads(name: str, config: Any) -> tuple[str, ...]:
+    """The artifacts that a stage reads under a config."""
+    stage = load(name)
+    return (*stage.reads, *(artifact for artifact, setting in stage.optional.items() if attrgetter(setting)(config)))
 
 
 def producer(artifact: str) -> str:
@@ -85,9 +95,9 @@ def walk_sections(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def in_order() -> list[str]:
-    """All stages in the order of the line: a stage after those whose artifacts it reads."""
+    """All stages in the order of the line: a stage after those whose artifacts it reads or may read."""
 
     def depth(name: str) -> int:
-        return 1 + max((depth(producer(artifact)) for artifact in load(name).reads), default=0)
+        return 1 + max((depth(producer(artifact)) for artifact in (*load(name).reads, *load(name).optional)), default=0)
 
     return sorted(names(), key=lambda name: (depth(name), name))

@@ -45,10 +45,11 @@ def run(
             total=rows,
             rounds=turns,
             log=lambda point: run.log(point, step_name="teacher/seconds", step=point["teacher/seconds"]),
+            dry_run=run.dry_run,
         ) as ask,
         run.write("raw_answers") as write,
     ):
-        for generation in chain.from_iterable(conduct(ask, dialogues(instructions, known, prompt, teacher.dry_run))):
+        for generation in chain.from_iterable(conduct(ask, dialogues(instructions, known, prompt, run.dry_run))):
             write(generation)
             bill.add(generation)
     bill.refuse_utter_failure()

@@ -46,6 +46,7 @@ def run(
             total=rows_to_expect(reports, instructions),
             rounds=math.ceil((count_rows(reports) or 0) / instructions.pool_epoch / LAG),
             log=lambda point: run.log(point, step_name="teacher/seconds", step=point["teacher/seconds"]),
+            dry_run=run.dry_run,
         ) as ask,
         run.write("raw_instructions") as write,
     ):

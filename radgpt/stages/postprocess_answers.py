@@ -16,7 +16,7 @@ from radgpt.errors import UserError
 from radgpt.instructions import card_page
 from radgpt.instructions.card import Card, behind
 from radgpt.instructions.judging import judged_answers
-from radgpt.instructions.prompts import chat_messages, context
+from radgpt.instructions.prompts import chat_messages, context, report_span
 from radgpt.instructions.reasons import EARLIER_TURN_DROPPED
 from radgpt.instructions.report_index import open_reports
 from radgpt.instructions.splits import assign_splits, prescribed_splits
@@ -123,7 +123,8 @@ def cut_conversations(judged: Iterator[JudgedAnswer]) -> Iterator[JudgedAnswer]:
 def pair(turns: list[JudgedAnswer], report: Report, split: str, prompt: ChatPrompt) -> Pair:
     """The turns of one conversation as a pair."""
     first, *later = turns
-    messages = [*chat_messages(prompt, context(report, first.task), first.instruction), {"role": "assistant", "content": first.answer}]
+    shown = context(report, first.task)
+    messages = [*chat_messages(prompt, shown, first.instruction), {"role": "assistant", "content": first.answer}]
     for turn in later:
         messages += [{"role": "user", "content": turn.instruction}, {"role": "assistant", "content": turn.answer}]
     return Pair(
@@ -136,4 +137,5 @@ def pair(turns: list[JudgedAnswer], report: Report, split: str, prompt: ChatProm
         report_sha256=hashlib.sha256(report.text.encode("utf-8", "surrogatepass")).hexdigest(),
         instruction_prompt_sha256=first.instruction_prompt_sha256,
         answer_prompt_sha256=turns[-1].answer_prompt_sha256,
+        report_span=report_span(prompt, shown, first.instruction),
     )

@@ -96,6 +96,7 @@ def open_teacher(
     total: int | None = None,
     rounds: int = 1,
     log: Log | None = None,
+    dry_run: bool = False,
 ) -> Iterator[Ask]:
     """Give a function that asks this teacher; it may be called several times.
 
@@ -110,14 +111,15 @@ def open_teacher(
         total: the number of rows to expect, for the progress bar.
         rounds: how often `ask` will be called, where a call waits for the replies of the one before.
         log: takes a point of the curves about every ten seconds, as `progress.Log` says.
+        dry_run: count what would be asked, and send nothing.
 
     Raises:
         UserError: the data may not go to this endpoint, the key is missing, another process has the journal open, or, while
             asking, the endpoint refuses key, model or quota, or accepts nothing for `patience` seconds.
         BudgetSpentError: a cap of `teacher.budget` would be passed.
-        DryRunEnd: `teacher.dry_run`, once all is counted; nothing was sent, and no key is needed.
+        DryRunEnd: a dry run has counted all; nothing was sent, and no key is needed.
     """
-    if teacher.dry_run:
+    if dry_run:
         with rehearsal(teacher, governance, seed, journal, earlier, attestation) as count:
             yield count
         return

@@ -1,22 +1,31 @@
 """Turn the settings of `training` and `tuning` into transformers' TrainingArguments and a model to train."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from radgpt.config import DeepSpeed, Dtype, Method, Model, Training, Tuning, refuse
 from radgpt.errors import UserError
 from radgpt.models import explained, hub_options, number_format
 from radgpt.training.deepspeed import deepspeed_json
+from radgpt.training.fsdp import fsdp_arguments
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, TrainingArguments
+    from transformers import TrainingArguments
 
 STRATEGIES = ("no", "steps", "epoch")
 
 
 def training_arguments(
-    training: Training, deepspeed: DeepSpeed, model: Model, seed: int, *, output: Path, evaluate: bool, resumed: bool
+    training: Training,
+    deepspeed: DeepSpeed,
+    model: Model,
+    seed: int,
+    *,
+    output: Path,
+    evaluate: bool,
+    resumed: bool,
+    universal: bool = False,
 ) -> "TrainingArguments":
     """The Trainer's arguments; settings that both know keep their value.
 
@@ -24,6 +33,7 @@ def training_arguments(
         output: folder for the Trainer's checkpoints.
         evaluate: whether there are validation pairs; if so, the loss is also taken before the first step.
         resumed: whether training goes on from a checkpoint.
+        universal: whether that checkpoint holds DeepSpeed's states in the form that any number of processes loads.
 
     Raises:
         UserError: a setting has a value that transformers does not know.
@@ -31,10 +41,12 @@ def training_arguments(
     import torch
     from torch import distributed
     from transformers import SchedulerType, TrainingArguments
+    from transformers.training_args import OptimizerNames
 
     one_of("save_strategy", training.save_strategy, STRATEGIES)
     one_of("eval_strategy", training.eval_strategy, STRATEGIES)
     one_of("lr_scheduler_type", training.lr_scheduler_type, tuple(kind.value for kind in SchedulerType))
+    one_of("optim", training.optim, tuple(kind.value for kind in OptimizerNames))
     for name in ("save_steps", "eval_steps", "logging_steps"):
         value = getattr(training, name)
         refuse(value is not None and value <= 0, f"training.{name}={value} must be above 0")
@@ -42,6 +54,7 @@ def training_arguments(
     many = distributed.is_initialized() and distributed.get_world_size() > 1
     computes_in = number_format(model)
     evaluates = evaluate and training.eval_strategy != "no"
+    refuse_unwatched(training, evaluates)
     arguments = TrainingArguments(
         output_dir=str(output),
         num_train_epochs=training.num_train_epochs,
@@ -51,12 +64,15 @@ def training_arguments(
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
+        optim=training.optim,
+        adam_beta1=training.adam_beta1,
+        adam_beta2=training.adam_beta2,
+        adam_epsilon=training.adam_epsilon,
         # Below 1 it is a share of all steps: what was `warmup_ratio` before transformers 5.
-        warmup_steps=training.warmup_ratio,
+        warmup_steps=training.warmup_ratio if training.warmup_steps is None else training.warmup_steps,
         lr_scheduler_type=training.lr_scheduler_type,
         max_grad_norm=training.max_grad_norm,
-        activation_checkpointing=training.gradient_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if training.gradient_checkpointing else None,
+        **fsdp_arguments(training),
         bf16=computes_in is torch.bfloat16,
         fp16=computes_in is torch.float16,
         save_strategy=training.save_strategy,
@@ -64,20 +80,21 @@ def training_arguments(
         eval_strategy=training.eval_strategy if evaluates else "no",
         eval_steps=training.eval_steps,
         eval_on_start=evaluates and not resumed,
+        load_best_model_at_end=training.load_best_model_at_end and evaluates,
+        metric_for_best_model=training.metric_for_best_model if evaluates else None,
+        greater_is_better=False,
         prediction_loss_only=True,
         logging_steps=training.logging_steps,
         # A loss that is not finite ends the training; the Trainer's default shows the last finite one instead.
         logging_nan_inf_filter=False,
-        include_num_input_tokens_seen="non_padding",
         dataloader_pin_memory=on_gpu,
         dataloader_num_workers=training.dataloader_num_workers,
         remove_unused_columns=False,
         ddp_timeout=training.ddp_timeout,
         ddp_backend="gloo" if many and not on_gpu else None,
         ddp_find_unused_parameters=False,
-        # accelerate drops DeepSpeed without a word where `use_cpu` is set.
-        use_cpu=not on_gpu and not deepspeed.enabled,
-        deepspeed=deepspeed_json(deepspeed),
+        use_cpu=not on_gpu,
+        deepspeed=deepspeed_json(deepspeed, universal),
         seed=seed,
         data_seed=seed,
         report_to=[],
@@ -93,6 +110,24 @@ def training_arguments(
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise UserError unless `training.<name>` has one of the allowed values."""
     refuse(value not in allowed, f"training.{name}={value} is unknown; choose one of {', '.join(allowed)}")
+
+
+def refuse_unwatched(training: Training, evaluates: bool) -> None:
+    """Raise UserError where the best checkpoint, or the time to stop, would be chosen by what is never measured or never kept."""
+    best, patience = training.load_best_model_at_end, training.early_stopping_patience
+    asked = "training.load_best_model_at_end=true" if best else f"training.early_stopping_patience={patience}"
+    if (best or patience is not None) and not evaluates:
+        raise UserError(f"{asked} needs evaluations: set training.eval_strategy=epoch or steps, and have validation pairs")
+    if not best:
+        return
+    if training.save_strategy != training.eval_strategy:
+        raise UserError(
+            f"{asked} keeps what is saved when it is evaluated: set training.save_strategy={training.eval_strategy}, "
+            "as training.eval_strategy is"
+        )
+    every = training.eval_steps or training.logging_steps
+    if training.eval_strategy == "steps" and (training.save_steps / every) % 1 > 1e-9:
+        raise UserError(f"{asked}: training.save_steps={training.save_steps:g} must be a multiple of training.eval_steps={every:g}")
 
 
 def weight_format(model: Model, tuning: Tuning, deepspeed: DeepSpeed) -> "torch.dtype":
@@ -125,38 +160,3 @@ def refuse_too_long(training: Training, model: Model, base: str) -> None:
             f"training.model_max_length={training.model_max_length} exceeds the {positions} positions of "
             f"model.name_or_path={model.name_or_path}; set training.model_max_length={positions}"
         )
-
-
-def prepare_for_tuning(network: "PreTrainedModel", tuning: Tuning, training: Training) -> Any:
-    """Add LoRA adapters where asked for (random weights come from torch's generator: seed it first), and make checkpointing work.
-
-    Raises:
-        UserError: the model has no modules of the names in `tuning.target_modules`.
-    """
-    tuned: Any = network
-    if tuning.method is Method.lora:
-        from peft import LoraConfig, get_peft_model
-
-        targets: Any = tuning.target_modules
-        if targets == ["all-linear"]:
-            targets = "all-linear"
-        adapter = LoraConfig(
-            r=tuning.r or 0,
-            lora_alpha=tuning.lora_alpha or 0,
-            lora_dropout=tuning.lora_dropout or 0.0,
-            target_modules=targets,
-            task_type="CAUSAL_LM",
-        )
-        try:
-            tuned = get_peft_model(network, adapter)
-        except ValueError as error:
-            raise UserError(
-                f"tuning.target_modules={tuning.target_modules}: {str(error).splitlines()[0]}; give names of the model's linear "
-                "modules, or [all-linear]"
-            ) from None
-        # Otherwise each save asks the hub whether the base's vocabulary has changed. The finished checkpoint names its base.
-        tuned.peft_config["default"].base_model_name_or_path = ""
-    if training.gradient_checkpointing:
-        # Recomputed blocks pass gradients on only if their input asks for some, and a frozen embedding's output does not.
-        tuned.enable_input_require_grads()
-    return tuned

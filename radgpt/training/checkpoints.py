@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from radgpt.artifacts import sync_folder, write_text
@@ -11,33 +12,53 @@ MARKER = "whole.json"
 """Written last into a checkpoint folder: its presence means that every rank's files are there."""
 
 
-def seal(checkpoint: Path, world_size: int) -> None:
+@dataclass(frozen=True)
+class Saved:
+    """How a whole checkpoint was trained."""
+
+    world_size: int
+    per_device_train_batch_size: int
+    gradient_accumulation_steps: int
+
+    @property
+    def step(self) -> int:
+        """Examples in an optimizer step, over all processes; rows, where batches are packed."""
+        return self.world_size * self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+
+def seal(checkpoint: Path, world_size: int, per_device_train_batch_size: int, gradient_accumulation_steps: int) -> None:
     """Mark a checkpoint as whole, once its files are on the disk."""
     for file in checkpoint.rglob("*"):
         if file.is_file():
             with open(file, "rb") as handle:
                 os.fsync(handle.fileno())
-    write_text(checkpoint / MARKER, json.dumps({"world_size": world_size}))
+    saved = Saved(world_size, per_device_train_batch_size, gradient_accumulation_steps)
+    write_text(checkpoint / MARKER, json.dumps(asdict(saved)))
     sync_folder(checkpoint.parent)
 
 
-def last_whole(folder: Path, world_size: int) -> Path | None:
-    """The latest checkpoint that training with `world_size` processes can go on from."""
-    whole = [checkpoint for checkpoint in by_step(folder) if saved_by(checkpoint) == world_size]
-    return whole[-1] if whole else None
-
-
-def unusable(folder: Path, world_size: int) -> list[Path]:
-    """Checkpoints that are torn (the process was killed while it wrote them) or were saved by another number of processes."""
-    return [checkpoint for checkpoint in by_step(folder) if saved_by(checkpoint) != world_size]
-
-
-def saved_by(checkpoint: Path) -> int | None:
-    """How many processes saved a checkpoint; None where it is torn."""
+def saved_by(checkpoint: Path) -> Saved | None:
+    """How a checkpoint was trained; None where it is torn: the process was killed while it wrote it."""
     try:
-        return int(json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["world_size"])
-    except (OSError, ValueError, KeyError):
+        return Saved(**json.loads((checkpoint / MARKER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         return None
+
+
+def last_whole(folder: Path) -> Path | None:
+    """The latest checkpoint that training can go on from."""
+    found = whole(folder)
+    return found[-1] if found else None
+
+
+def whole(folder: Path) -> list[Path]:
+    """Whole checkpoints, earliest first."""
+    return [checkpoint for checkpoint in by_step(folder) if saved_by(checkpoint) is not None]
+
+
+def torn(folder: Path) -> list[Path]:
+    """The other ones."""
+    return [checkpoint for checkpoint in by_step(folder) if saved_by(checkpoint) is None]
 
 
 def by_step(folder: Path) -> list[Path]:
@@ -45,11 +66,12 @@ def by_step(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*"), key=lambda checkpoint: int(checkpoint.name.rpartition("-")[2]))
 
 
-def keep_last(folder: Path, count: int | None) -> None:
-    """Delete all but the last `count` checkpoints (None: keep all)."""
+def keep_last(folder: Path, count: int | None, spare: Path | None = None) -> None:
+    """Delete all whole checkpoints but the last `count` (None: keep all) and the one to `spare`, the best so far."""
     if count:
-        for checkpoint in by_step(folder)[:-count]:
-            discard(checkpoint)
+        for checkpoint in whole(folder)[:-count]:
+            if spare is None or checkpoint.name != spare.name:
+                discard(checkpoint)
 
 
 def discard(folder: Path) -> None:

@@ -10,21 +10,30 @@ from datetime import timedelta
 TOUCHED = ("ACCELERATE_", "LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_")
 """Environment variables that process groups, accelerate and DeepSpeed read and set, by their beginning."""
 
+meetings = 0
+"""Groups that this process has joined."""
+
 
 @contextmanager
-def process_group(world_size: int, timeout_seconds: int, always: bool) -> Iterator[None]:
+def process_group(world_size: int, timeout_seconds: int, with_deepspeed: bool) -> Iterator[None]:
     """Join the group of all ranks for the block (RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT say where they meet).
 
     Args:
         timeout_seconds: how long a rank waits for the others.
-        always: whether a single process makes a group of its own, as DeepSpeed needs.
+        with_deepspeed: whether DeepSpeed trains, for which a single process makes a group of its own.
     """
     import torch
     from torch import distributed
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
 
+    global meetings
     before = {name: value for name, value in os.environ.items() if name.startswith(TOUCHED)}
-    joins = (world_size > 1 or always) and not distributed.is_initialized()
-    if always and world_size == 1:
+    joins = (world_size > 1 or with_deepspeed) and not distributed.is_initialized()
+    if with_deepspeed and not torch.cuda.is_available():
+        # It looks for other accelerators first, and warns that there is none.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    if with_deepspeed and world_size == 1:
         alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
         os.environ.update(alone)
     try:
@@ -32,12 +41,22 @@ def process_group(world_size: int, timeout_seconds: int, always: bool) -> Iterat
             on_gpu = torch.cuda.is_available()
             if on_gpu:
                 torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-            distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(seconds=timeout_seconds))
+            timeout = timedelta(seconds=timeout_seconds)
+            store, rank, size = next(rendezvous("env://", timeout=timeout))
+            # A store may outlive a training (`torchrun` typed by hand keeps one): each meets in a part of its own.
+            meetings += 1
+            own = PrefixStore(f"training/{meetings}", store)
+            distributed.init_process_group("nccl" if on_gpu else "gloo", store=own, rank=rank, world_size=size, timeout=timeout)
+        if with_deepspeed:
+            from deepspeed.comm import init_distributed
+
+            # accelerate does it for GPUs only, and without it ZeRO-3 takes each rank for all there are while weights are read.
+            init_distributed(distributed.get_backend(), auto_mpi_discovery=False, verbose=False)
         yield
     finally:
         if joins and distributed.is_initialized():
             # DeepSpeed holds on to the first group of a process, and fails in a second training without it.
-            if always:
+            if with_deepspeed:
                 atexit.register(distributed.destroy_process_group)
             else:
                 distributed.destroy_process_group()

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radgpt.config import Model
 from radgpt.models import quieten
+
+if TYPE_CHECKING:
+    from transformers import LlamaConfig
 
 POSITIONS = 8192
 """Longest input that the tiny model takes, in tokens."""
@@ -31,9 +35,8 @@ def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path) -> No
         texts: what byte-level BPE merges are learned from (the tokenizer can spell any other text as well).
         seed: of the weights; the same settings, texts and seed give the same files.
     """
-    import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
     quieten()
     bpe = Tokenizer(models.BPE())
@@ -52,20 +55,26 @@ def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path) -> No
     tokenizer.save_pretrained(folder)
 
     set_seed(seed)
-    network = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=model.tiny_hidden_size,
-            intermediate_size=3 * model.tiny_hidden_size,
-            num_hidden_layers=model.tiny_layers,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            max_position_embeddings=POSITIONS,
-            tie_word_embeddings=True,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            dtype=torch.float32,
-        )
-    )
+    config = tiny_config(model, len(tokenizer))
+    config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
+    network = LlamaForCausalLM(config)
     network.save_pretrained(folder)
+
+
+def tiny_config(model: Model, vocab_size: int | None = None) -> "LlamaConfig":
+    """The config of the tiny model; `vocab_size`: that of its tokenizer, which may fall short of `model.tiny_vocab_size`."""
+    import torch
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=vocab_size or model.tiny_vocab_size,
+        hidden_size=model.tiny_hidden_size,
+        intermediate_size=3 * model.tiny_hidden_size,
+        num_hidden_layers=model.tiny_layers,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=POSITIONS,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        dtype=torch.float32,
+    )

@@ -107,7 +107,13 @@ def test_the_order_of_the_classes() -> None:
 
 @pytest.mark.parametrize(
     ("stage", "setting"),
-    [("preprocess", "data.path"), ("finetune", "model.name_or_path"), ("chat", "chat.report"), ("evaluate", "inputs.predictions")],
+    [
+        ("preprocess", "data.path"),
+        ("finetune", "model.name_or_path"),
+        ("finetune", "tuning.init_from"),
+        ("chat", "chat.report"),
+        ("evaluate", "inputs.predictions"),
+    ],
 )
 def test_other_files_that_a_stage_reads_count_too(stage: str, setting: str, tmp_path: Path) -> None:
     """Files of settings that the stage does not use do not."""

@@ -115,6 +115,9 @@ def test_ends_are_the_models_the_tokenizers_and_the_templates() -> None:
         def __len__(self) -> int:
             return len(tokenizer)
 
+        def __call__(self, text: str, **settings: Any) -> Any:
+            return tokenizer(text, **settings)
+
     assert Answerer(own, Qwen(), greedy(), 0).ends == sorted({7, 9, 11, tokenizer.eos_token_id})
 
 

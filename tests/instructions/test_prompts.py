@@ -8,7 +8,7 @@ from conftest import composed
 
 from radgpt.config import AnswerPrompt, ChatPrompt, InstructionPrompt
 from radgpt.errors import UserError
-from radgpt.instructions.prompts import answer_messages, chat_messages, context, fill, fits, instruction_messages, next_turn
+from radgpt.instructions.prompts import answer_messages, chat_messages, context, fill, fits, instruction_messages, next_turn, report_span
 from radgpt.instructions.tasks import PROMPT_OPTIONS
 from radgpt.records import FOLLOW_UP, FURTHER_TASKS, SECTION_ANSWERS, TASKS, Report, Section
 
@@ -154,3 +154,20 @@ def test_findings_and_impression_under_one_header_are_not_told_apart() -> None:
     parts = [("findings", "FINDINGS", "Blunting."), ("impression", "IMPRESSION", "Small left effusion.")]
     assert fits(report(parts), TASK)
     assert not fits(report(parts, "merged"), TASK)
+
+
+@pytest.mark.parametrize(
+    "first_turn",
+    [
+        "{report}\n\n{instruction}",
+        "  Report:\n{report}\nEnd.\n{instruction}",
+        "{instruction}\n{report}",
+        "\n {report}{instruction}",
+        "{instruction} {report}",
+    ],
+)
+def test_the_reports_place_in_the_first_question(first_turn: str) -> None:
+    prompt = ChatPrompt(system="s", first_turn=first_turn)
+    for instruction in ("Sum up.", "", " {report} Sum up."):
+        start, end = report_span(prompt, " No effusion.\n", instruction)
+        assert chat_messages(prompt, " No effusion.\n", instruction)[-1]["content"][start:end] == "No effusion."

@@ -23,7 +23,8 @@ from radgpt.records import Report, as_row
 from radgpt.reports import reading, shards
 from radgpt.reports.document import Document, Plan
 from radgpt.reports.quality import Quality
-from radgpt.reports.shards import Shard, folder_name, interrupts_held, make_shards, worker_pool
+from radgpt.reports.shards import Shard, folder_name, make_shards, worker_pool
+from radgpt.workers import interrupts_held
 
 LOAD = reading.load
 

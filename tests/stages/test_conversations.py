@@ -77,6 +77,7 @@ def test_conversations_by_rules_become_pairs_of_several_turns(tmp_path: Path) ->
         first = next(row for row in questions if row.instruction_id == pair.pair_id)
         report = by_id[pair.report_id]
         assert pair.messages[1]["content"] == f"{context(report, pair.task)}\n\n{first.text}"
+        assert pair.messages[1]["content"][slice(*pair.report_span)] == context(report, pair.task)
         if pair.task == IMPRESSION:
             assert pair.reference == report.sections["impression"]
             assert "mpression:" not in pair.messages[1]["content"].lower() and pair.reference not in pair.messages[1]["content"]
@@ -199,16 +200,9 @@ def test_a_second_pass_over_conversations_asks_only_what_failed_and_what_follows
 def test_a_dry_run_counts_every_turn(tmp_path: Path) -> None:
     reports, questions = write_reports(tmp_path / "reports.jsonl"), write_questions(tmp_path / "questions.jsonl", 12)
     with pytest.raises(DryRunEnd, match=r"calls +36: 0 answered"):
-        generate_answers.run(
-            a_run(tmp_path / "1", generate_answers),
-            questions,
-            reports,
-            ANSWER_PROMPT,
-            local("http://127.0.0.1:9/v1", dry_run=True),
-            DATA,
-            DataUse(),
-            0,
-        )
+        run = a_run(tmp_path / "1", generate_answers)
+        run.dry_run = True
+        generate_answers.run(run, questions, reports, ANSWER_PROMPT, local("http://127.0.0.1:9/v1"), DATA, DataUse(), 0)
 
 
 def write_raw(path: Path, *texts: str, report_id: str = "r0") -> Path:

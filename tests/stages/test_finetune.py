@@ -4,49 +4,24 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from conftest import composed
 from pairs_dataset import write_dataset
+from small_training import FULL, LORA, MODEL, TRAINING, run_ranks, tuned
 
 from radgpt.artifacts import digest
-from radgpt.config import DeepSpeed, Method, Model, ModelSource, Training, Tuning
+from radgpt.config import Method, Training, Tuning
 from radgpt.errors import UserError
 from radgpt.models import load_trained
-from radgpt.run import Run
-from radgpt.stages import finetune
-
-MODEL = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=32, tiny_layers=1, tiny_vocab_size=320)
-CONF = Path(__file__).parent.parent.parent / "conf" / "deepspeed"
-
-LORA = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1)
-FULL = Tuning(method=Method.full)
-TRAINING = Training(
-    model_max_length=256,
-    num_train_epochs=2,
-    per_device_train_batch_size=2,
-    gradient_accumulation_steps=4,
-    learning_rate=1e-2,
-    gradient_checkpointing=False,
-    save_strategy="steps",
-    save_steps=1,
-)
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("data") / "dataset")
-
-
-def tuned(folder, dataset, tuning=LORA, training=TRAINING, deepspeed=None, model=MODEL):
-    folder.mkdir(exist_ok=True)
-    run = Run(directory=folder, writes=finetune.WRITES, cache=folder / "cache")
-    finetune.run(run, dataset, model, tuning, training, deepspeed or DeepSpeed(), 0)
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +42,7 @@ def test_what_it_leaves(whole):
         "base/model.safetensors",
     } <= names
     assert "model.safetensors" not in names
-    assert [path.name for path in whole.directory.iterdir()] == ["checkpoint"]
+    assert sorted(path.name for path in whole.directory.iterdir()) == ["checkpoint", "samples.jsonl"]
     adapter = json.loads((checkpoint / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == "base"
     assert adapter["target_modules"] == ["q_proj", "v_proj"]
@@ -84,8 +59,7 @@ def test_the_same_settings_give_the_same_bytes(whole, dataset, tmp_path):
 
 
 def test_the_seed_matters(whole, dataset, tmp_path):
-    run = Run(directory=tmp_path, writes=finetune.WRITES)
-    finetune.run(run, dataset, MODEL, LORA, TRAINING, DeepSpeed(), 1)
+    tuned(tmp_path, dataset, seed=1)
     adapter = "checkpoint/adapter_model.safetensors"
     assert (tmp_path / adapter).read_bytes() != (whole.directory / adapter).read_bytes()
 
@@ -93,16 +67,16 @@ def test_the_seed_matters(whole, dataset, tmp_path):
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
-from test_finetune import FULL, LORA, tuned
+from small_training import FULL, LORA, tuned
 from radgpt.training import checkpoints
 
 seal = checkpoints.seal
 
-def die(checkpoint, world_size):
+def die(checkpoint, *how):
     if checkpoint.name == sys.argv[4]:
         # The checkpoint's files are there, its mark is not: as torn as it can look.
         os.kill(os.getpid(), signal.SIGKILL)
-    seal(checkpoint, world_size)
+    seal(checkpoint, *how)
 
 checkpoints.seal = die
 tuned(Path(sys.argv[1]), Path(sys.argv[2]), {"lora": LORA, "full": FULL}[sys.argv[3]])
@@ -183,35 +157,19 @@ RANK = """
 import sys
 from pathlib import Path
 import os
-from test_finetune import FULL, MODEL, TRAINING, finetune
-from radgpt.config import DeepSpeed
-from radgpt.run import Run
+from dataclasses import replace
+from small_training import FULL, TRAINING, tuned
 
-run = Run(directory=Path(sys.argv[1]), writes=finetune.WRITES, rank=int(os.environ["RANK"]), world_size=2)
-finetune.run(run, Path(sys.argv[2]), MODEL, FULL, type(TRAINING)(**{**vars(TRAINING), "gradient_accumulation_steps": 2}), DeepSpeed(), 0)
+training = replace(TRAINING, gradient_accumulation_steps=2)
+run = tuned(Path(sys.argv[1]), Path(sys.argv[2]), FULL, training, rank=int(os.environ["RANK"]), world_size=2)
 print(run.summary["eval_loss_before"], run.summary["eval_loss"], run.summary["engine"])
 """
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(dataset, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    tests = Path(__file__).parent
-    path = os.pathsep.join(map(str, (tests, tests.parent, tests.parent.parent)))
-    shared = {"PYTHONPATH": path, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     (tmp_path / "two").mkdir()
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANK, str(tmp_path / "two"), str(dataset)],
-            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    told = [rank.communicate(timeout=300)[0].splitlines()[-1].split() for rank in ranks]
+    told = [output.splitlines()[-1].split() for output in run_ranks(RANK, 2, str(tmp_path / "two"), str(dataset))]
     one = tuned(tmp_path / "one", dataset, FULL)
     assert [engine for *_, engine in told] == ["ddp", "ddp"]
     for before, after, _ in told:
@@ -225,7 +183,7 @@ def test_two_processes_train_as_one(dataset, tmp_path):
 @pytest.mark.parametrize("tuning", [LORA, FULL], ids=["lora", "full"])
 def test_deepspeed_trains_as_the_trainer_does(dataset, tmp_path, option, tuning):
     plain = tuned(tmp_path / "plain", dataset, tuning)
-    zero = tuned(tmp_path / "zero", dataset, tuning, deepspeed=DeepSpeed(**yaml.safe_load((CONF / f"{option}.yaml").read_text())))
+    zero = tuned(tmp_path / "zero", dataset, tuning, deepspeed=composed(f"deepspeed={option}").deepspeed)
     assert zero.summary["engine"] == f"deepspeed-{option}"
     assert zero.summary["eval_loss"] == pytest.approx(plain.summary["eval_loss"], rel=1e-3)
     network, _ = load_trained(zero.path("checkpoint"), MODEL, tmp_path)

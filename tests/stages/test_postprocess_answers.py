@@ -38,3 +38,4 @@ def test_the_turns_of_a_conversation_are_one_pair() -> None:
         ("user", "Question 0.2?"),
         ("assistant", "Answer 0.2."),
     ]
+    assert made.report_span == [0, len(REPORT.text)]

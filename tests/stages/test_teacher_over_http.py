@@ -61,7 +61,7 @@ def test_the_same_request_is_not_paid_for_again_by_a_run_with_other_settings(rad
         assert first.returncode == 0, first.stderr
         sent = server.asked.total()
         changed = [*settings(server), "instructions.max_words=59", "name=other"]
-        foreseen = radgpt(*changed, "stage=generate_instructions", "teacher.dry_run=true", cwd=tmp_path)
+        foreseen = radgpt(*changed, "stage=generate_instructions", "dry_run=true", cwd=tmp_path)
         assert "40 answered in the journal already, 0 to ask" in foreseen.stdout, foreseen.stdout + foreseen.stderr
         again = radgpt(*changed, DATA_STAGES, "teacher.budget.requests=1", cwd=tmp_path)
         assert again.returncode == 0 and "done already" not in again.stdout.partition("[2/5]")[2], again.stdout + again.stderr

@@ -24,10 +24,10 @@ def row(number: int, kind: str = "answer") -> Request:
 
 def told(folder: Path, rows: int, kind: str = "answer", **settings: Any) -> dict[str, str]:
     """The lines of a dry run by their first word."""
-    chosen = {"provider": Provider.openai, "model": "gpt-4o-mini", "api_key_env": "UNSET_VARIABLE_X", "max_tokens": 500, "dry_run": True}
+    chosen = {"provider": Provider.openai, "model": "gpt-4o-mini", "api_key_env": "UNSET_VARIABLE_X", "max_tokens": 500}
     with (
         pytest.raises(DryRunEnd) as end,
-        open_teacher(Teacher(**chosen | settings), Governance.open, 0, folder / "journal.jsonl") as asking,  # type: ignore[arg-type]
+        open_teacher(Teacher(**chosen | settings), Governance.open, 0, folder / "journal.jsonl", dry_run=True) as asking,  # type: ignore[arg-type]
     ):
         replies = list(asking(row(number, kind) for number in range(rows)))
         assert len(replies) == rows
@@ -94,13 +94,13 @@ def settings(outputs: Path, *more: str) -> list[str]:
 def test_a_stage_s_dry_run_makes_no_run_and_the_run_after_it_is_as_without(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(composed(*settings(tmp_path), "stage=preprocess"), [])
     capsys.readouterr()
-    assert run(composed(*settings(tmp_path), "teacher=openai", "teacher.dry_run=true"), []) is None
+    assert run(composed(*settings(tmp_path), "teacher=openai", "dry_run=true"), []) is None
     printed = capsys.readouterr().out
     assert printed.startswith("dry run of instructions with teacher=openai, gpt-4o-mini: nothing was sent\n  calls ")
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["preprocess"]
     run(composed(*settings(tmp_path)), [])
     assert "generate_instructions: done in" in capsys.readouterr().out
-    run(composed(*settings(tmp_path), "teacher.dry_run=true"), [])
+    run(composed(*settings(tmp_path), "dry_run=true"), [])
     assert "generate_instructions: done already, skipped" in capsys.readouterr().out
 
 
@@ -116,22 +116,29 @@ def test_a_cut_off_run_lends_its_journal_and_stays_as_it_was(tmp_path: Path, mon
         (folder,) = (tmp_path / "demo" / "generate_instructions").iterdir()
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         capsys.readouterr()
-        run(composed(*typed, "teacher.dry_run=true"), [])
+        run(composed(*typed, "dry_run=true"), [])
         assert ": 7 answered in the journal already, " in capsys.readouterr().out
         assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
         assert server.answered.total() == 7
 
 
-def test_a_pipeline_stops_at_the_first_stage_that_would_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(composed(*settings(tmp_path), "stage=pipeline", "teacher.dry_run=true"), [])
+def test_a_pipeline_tells_of_its_teacher_stages_what_can_be_told_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = "pipeline=[preprocess,generate_instructions,postprocess_instructions]"
+    run(composed(*settings(tmp_path), "stage=pipeline", data, "dry_run=true"), [])
     printed = capsys.readouterr().out
-    assert printed.rstrip().endswith("pipeline: stops here, as the stages that follow need the replies")
-    assert "[2/" in printed and "[3/" not in printed
+    assert "preprocess: would run\n" in printed and "generate_instructions: would run after preprocess\n" in printed
+    run(composed(*settings(tmp_path), "stage=preprocess"), [])
+    capsys.readouterr()
+    run(composed(*settings(tmp_path), "stage=pipeline", data, "dry_run=true"), [])
+    printed = capsys.readouterr().out
+    assert "dry run of instructions with teacher=rules" in printed
+    assert printed.rstrip().endswith("postprocess_instructions: would run after generate_instructions")
 
 
 def test_a_dry_run_tells_that_the_run_would_be_refused(tmp_path: Path) -> None:
-    typed = settings(tmp_path, "teacher=openai", "teacher.dry_run=true", "data.governance=credentialed")
-    run(composed(*typed, "stage=preprocess"), [])
+    credentialed = settings(tmp_path, "teacher=openai", "data.governance=credentialed")
+    run(composed(*credentialed, "stage=preprocess"), [])
+    typed = [*credentialed, "dry_run=true"]
     with pytest.raises(UserError, match=r"data.governance=credentialed keeps reports from api.openai.com"):
         run(composed(*typed), [])
     with pytest.raises(UserError, match=r"teacher.mode=batch stores requests"):

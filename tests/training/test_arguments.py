@@ -5,7 +5,7 @@ import torch
 
 from radgpt.config import DeepSpeed, Dtype, Method, Model, Training, Tuning
 from radgpt.errors import UserError
-from radgpt.training.arguments import prepare_for_tuning, training_arguments, weight_format
+from radgpt.training.arguments import training_arguments, weight_format
 
 MODEL = Model(name_or_path="any/model")
 LORA = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1)
@@ -13,12 +13,6 @@ LORA = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1)
 
 def arguments(tmp_path, training, **given):
     return training_arguments(training, DeepSpeed(), MODEL, 3, output=tmp_path, evaluate=True, resumed=False, **given)
-
-
-def network():
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    return LlamaForCausalLM(LlamaConfig(vocab_size=50, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2))
 
 
 def test_settings_keep_their_value(tmp_path):
@@ -86,29 +80,3 @@ def test_number_formats_on_a_cpu():
     assert weight_format(Model(name_or_path="m", dtype=Dtype.bfloat16), Tuning(), DeepSpeed()) is torch.bfloat16
     with pytest.raises(UserError, match=r"model\.dtype=float16"):
         weight_format(Model(name_or_path="m", dtype=Dtype.float16), LORA, DeepSpeed())
-
-
-@pytest.mark.parametrize(
-    ("targets", "weights"),
-    [
-        (None, 2 * 4 * (16 + 16)),  # peft's choice for Llama: q_proj and v_proj
-        (["o_proj"], 4 * (16 + 16)),
-        (["all-linear"], 4 * 4 * (16 + 16) + 3 * 4 * (16 + 32)),
-    ],
-)
-def test_adapters_stand_where_they_are_asked_for(targets, weights):
-    tuning = Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.1, target_modules=targets)
-    tuned = prepare_for_tuning(network(), tuning, Training())
-    assert sum(p.numel() for p in tuned.parameters() if p.requires_grad) == weights
-    adapter = tuned.peft_config["default"]
-    assert (adapter.r, adapter.lora_alpha, adapter.lora_dropout) == (4, 8, 0.1)
-
-
-def test_modules_that_the_model_has_not():
-    with pytest.raises(UserError, match=r"tuning\.target_modules=\['query'\]"):
-        prepare_for_tuning(network(), Tuning(method=Method.lora, r=4, lora_alpha=8, lora_dropout=0.0, target_modules=["query"]), Training())
-
-
-def test_full_tuning_trains_all_weights():
-    tuned = prepare_for_tuning(network(), Tuning(method=Method.full), Training())
-    assert all(p.requires_grad for p in tuned.parameters())

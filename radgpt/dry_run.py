@@ -1,0 +1,123 @@
+"""Tell what stages would do and take (`dry_run=true`), and do nothing."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from radgpt import stages
+from radgpt.config import Config, Launch, Launcher, Method, ModelSource, Teacher, Tuning
+from radgpt.errors import DryRunEnd, UserError
+from radgpt.execute import announce_skip, attestation_of, earlier_runs, pipeline_of, standing
+from radgpt.governance.inheritance import inherited
+from radgpt.keys import key
+from radgpt.launch import started_by_hand
+from radgpt.lookup import Lookup, Reads
+from radgpt.rehearsal import rehearse, rehearsing
+
+
+def tell(config: Config) -> None:
+    """Print what the stage that the config names, or each stage of its pipeline, would do, as far as it can be known now.
+
+    Raises:
+        UserError: what would end the run.
+    """
+    if int(os.environ.get("RANK", 0)) > 0:
+        return
+    if config.stage != "pipeline":
+        tell_stage(config, config.stage, alone=True)
+        return
+    for position, name in enumerate(config.pipeline, start=1):
+        print(f"[{position}/{len(pipeline_of(config))}] {name}", flush=True)
+        tell_stage(config, name, alone=False)
+
+
+def tell_stage(config: Config, name: str, alone: bool) -> None:
+    """Print what one stage would do.
+
+    Args:
+        alone: whether no stage before it would run first, so that input that is missing ends the run.
+    """
+    stage, stage_key = stages.load(name), key(config, name)
+    trains = Tuning in stage.sections.values() and config.tuning.method is not Method.none
+    lookup = Lookup(config)
+    missing = {artifact: maker for artifact, maker in makers(config, name).items() if not is_made(lookup, maker)}
+    if missing:
+        if alone and not trains:
+            lookup.reads(name)  # says what to run first
+        print(f"{name}: would run after {' and '.join(dict.fromkeys(missing.values()))}", flush=True)
+        if trains:
+            tell_memory(config, stage)
+        return
+    reads = lookup.reads(name)
+    done, unfinished = standing(config, stage, lookup)
+    job_config, _ = inherited(config, stage, reads, unfinished)
+    if done:
+        announce_skip(stage, *done)
+        return
+    if Teacher in stage.sections.values():
+        attestation_of(job_config, stage)
+        earlier = earlier_runs(job_config, stage, unfinished)
+        with rehearsing(job_config, stage, unfinished, earlier) as run:
+            try:
+                rehearse(run, job_config, stage, paths(reads))
+            except DryRunEnd as end:
+                print(end, flush=True)
+    elif trains:
+        print(f"{name}: would {'go on in ' + str(unfinished) if unfinished else 'run'}; nothing is trained or written now", flush=True)
+        with rehearsing(job_config, stage, world_size=planned_processes(config.launch)) as run:
+            rehearse(run, job_config, stage, paths(reads))
+    else:
+        for line in plainly(stage, stage_key, reads, unfinished):
+            print(line, flush=True)
+
+
+def makers(config: Config, name: str) -> dict[str, str]:
+    """The artifacts that a stage reads, each to the stage that makes it; without those that `inputs` gives."""
+    return {artifact: stages.producer(artifact) for artifact in stages.reads(name, config) if not getattr(config.inputs, artifact)}
+
+
+def is_made(lookup: Lookup, maker: str) -> bool:
+    """Whether a stage has been run with these settings."""
+    try:
+        return lookup.done(maker) is not None
+    except UserError:
+        # What it reads is missing in its turn.
+        return False
+
+
+def paths(reads: Reads) -> dict[str, Path]:
+    """Where artifacts stand."""
+    return {name: Path(read["path"]) for name, read in reads.items()}
+
+
+def plainly(stage: stages.Stage, stage_key: str, reads: Reads, unfinished: Path | None) -> list[str]:
+    """What a stage would do that neither asks a teacher nor trains."""
+    lines = [f"{stage.name}: would {'go on in ' + str(unfinished) if unfinished else 'run'}", f"  does       {stage.purpose}"]
+    lines += [f"  reads      {artifact}: {read['path']}" for artifact, read in reads.items()]
+    return [*lines, f"  writes     {', '.join(stage.writes) or 'nothing'}", f"  key        {stage_key[:16]}"]
+
+
+def tell_memory(config: Config, stage: stages.Stage) -> None:
+    """Print what is known of a training before there is anything to train on."""
+    from radgpt.models import prepare_base
+    from radgpt.training.preflight import config_of, foretell
+    from radgpt.training.tiny import tiny_config
+
+    given: dict[str, Any] = {name: stages.section(config, kind) for name, kind in stage.sections.items()}
+    training = given.get("training") or given["pretraining"]
+    with rehearsing(config, stage, world_size=planned_processes(config.launch)) as run:
+        is_tiny = config.model.source is ModelSource.tiny
+        base: Any = tiny_config(config.model) if is_tiny else config_of(config.model, prepare_base(config.model, run.cache))
+        sections = (config.model, config.tuning, training, config.deepspeed, config.preflight)
+        foretell(run, *sections, config.seed, config=base, tokens=None)
+
+
+def planned_processes(launch: Launch) -> int:
+    """In how many processes a training stage would run, on this machine or on another with as many GPUs."""
+    if started_by_hand():
+        return int(os.environ["WORLD_SIZE"])
+    if launch.launcher is Launcher.single:
+        return 1
+    import torch
+
+    return int(launch.processes or max(torch.cuda.device_count(), 1)) * launch.nodes

@@ -1,0 +1,192 @@
+"""What the stages that train have in common: prepare on rank 0, train on all ranks, write the artifact."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radgpt.chat_format import stop_at_answer_end
+from radgpt.config import DeepSpeed, Model, ModelSource, Preflight, Training, Tuning
+from radgpt.models import load_base, load_tokenizer, quieten
+from radgpt.origin import TINY_BASE
+from radgpt.run import Run
+from radgpt.training import checkpoints
+from radgpt.training.libraries import import_libraries
+from radgpt.training.quantization import refuse_missing
+from radgpt.training.ranks import process_group, wait_for_all
+from radgpt.training.resume import resume, tidy_checkpoints
+from radgpt.training.start import Start, start_of
+from radgpt.training.trained_folder import write_trained
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a stage trains on and leaves."""
+
+    stage: str
+    """Its name, for the console."""
+    artifact: str
+    """Name of the folder artifact with the trained model."""
+    texts: Callable[[], Iterable[str]]
+    """The training texts, which the tokenizer of `model=tiny` is fit to."""
+    tokens: "Callable[[PreTrainedTokenizerBase, Path], Path]"
+    """Makes or finds, in the folder for all of them, a folder that `tokens.read_tokens` reads; called on rank 0 first."""
+    pretrained: Path | None = None
+    """Folder of the model that an earlier stage trained and that training starts from; None: `tuning.init_from`, or the base model."""
+
+
+def fit(
+    run: Run,
+    course: Course,
+    model: Model,
+    tuning: Tuning,
+    training: Training,
+    deepspeed: DeepSpeed,
+    preflight: Preflight,
+    seed: int,
+) -> None:
+    """Train and write the course's artifact, a folder that `models.load_trained` loads. Called on every rank.
+
+    A killed run goes on from the last whole checkpoint of the Trainer in the run's folder. A dry run prints what it would take.
+    """
+    if run.dry_run:
+        rehearse(run, course, model, tuning, training, deepspeed, preflight, seed)
+        return
+    import_libraries()
+    from radgpt.training.deepspeed import refuse_unusable
+    from radgpt.training.fsdp import refuse_unsharded
+    from radgpt.training.trainer import clear_traces
+
+    refuse_unusable(deepspeed, training)
+    refuse_unsharded(training, deepspeed, run.world_size)
+    with process_group(run.world_size, training.ddp_timeout, with_deepspeed=deepspeed.enabled):
+        try:
+            prepare_and_train(run, course, model, tuning, training, deepspeed, preflight, seed)
+        finally:
+            clear_traces()
+    if run.rank == 0:
+        for name in ("checkpoints", "tokens", TINY_BASE):
+            checkpoints.discard(run.directory / name)
+
+
+def rehearse(
+    run: Run,
+    course: Course,
+    model: Model,
+    tuning: Tuning,
+    training: Training,
+    deepspeed: DeepSpeed,
+    preflight: Preflight,
+    seed: int,
+) -> None:
+    """Prepare in the dry run's folder and print what training would take, without loading weights."""
+    from radgpt.training.preflight import config_of, foretell
+    from radgpt.training.tokens import read_tokens
+
+    start, _, folder = make_ready(run, course, model, tuning, training, seed)
+    config, tokens = config_of(model, start.base), read_tokens(folder)
+    foretell(run, model, tuning, training, deepspeed, preflight, seed, config=config, tokens=tokens)
+
+
+def prepare_and_train(
+    run: Run,
+    course: Course,
+    model: Model,
+    tuning: Tuning,
+    training: Training,
+    deepspeed: DeepSpeed,
+    preflight: Preflight,
+    seed: int,
+) -> None:
+    """`fit`, inside the process group."""
+    quieten()
+    refuse_missing(tuning.quantization)
+    from transformers import set_seed
+
+    from radgpt.training.adapters import prepare_for_tuning
+    from radgpt.training.arguments import training_arguments, weight_format
+    from radgpt.training.attention import use_segment_attention
+    from radgpt.training.preflight import check_before_training
+    from radgpt.training.tokens import read_tokens
+    from radgpt.training.trainer import train
+
+    work = run.directory / "checkpoints"
+    ready = make_ready(run, course, model, tuning, training, seed) if run.rank == 0 else None
+    if run.world_size == 1 < gpu_count():
+        run.say(f"{course.stage}: one of {gpu_count()} GPUs trains; launch=torchrun uses all of them")
+    wait_for_all()
+    start, tokenizer, folder = ready or make_ready(run, course, model, tuning, training, seed)
+    tokens = read_tokens(folder)
+    where = resume(run, course.stage, work, training)
+    training = where.training
+    check_before_training(run, start.base, model, tuning, training, deepspeed, preflight, tokens, seed)
+    # Before the model is loaded: ZeRO-3 shards weights while they are read, if these arguments stand.
+    arguments = training_arguments(
+        training,
+        deepspeed,
+        model,
+        seed,
+        output=work,
+        evaluate=tokens.validation is not None,
+        resumed=where.checkpoint is not None,
+        universal=where.universal,
+    )
+    set_seed(seed)
+    network = load_base(model, start.base, weight_format(model, tuning, deepspeed), tuning.quantization)
+    stop_at_answer_end(network.generation_config, tokenizer)
+    use_segment_attention(network, training, model)
+    network = prepare_for_tuning(network, tuning, training, start.adapter)
+    trainable = sum(getattr(p, "ds_numel", p.numel()) for p in network.parameters() if p.requires_grad)
+
+    trainer, outcome = train(run, course.stage, network, arguments, tokens, tokenizer, training, deepspeed, seed, where)
+    write_trained(run, course.artifact, trainer, tokenizer, model, tuning, start)
+    run.summarise(
+        **asdict(outcome),
+        trainable_parameters=trainable,
+        dropped_too_long=tokens.counts.dropped_too_long,
+        cut_reports=tokens.counts.cut_reports,
+        device=device_name(arguments.device),
+    )
+
+
+def make_ready(
+    run: Run, course: Course, model: Model, tuning: Tuning, training: Training, seed: int
+) -> "tuple[Start, PreTrainedTokenizerBase, Path]":
+    """Where training starts, the tokenizer, and the folder of tokens: made by rank 0, and then found by the others."""
+    from radgpt.training.arguments import refuse_too_long
+
+    from_scratch = course.pretrained is None and tuning.init_from is None
+    if run.rank == 0 and model.source is ModelSource.tiny and from_scratch and not (run.directory / TINY_BASE).is_dir():
+        make_tiny_base(course.texts(), model, seed, run.directory / TINY_BASE)
+    start = start_of(run, model, tuning, course.pretrained)
+    tokenizer = load_tokenizer(model, start.tokenizer)
+    if run.rank == 0:
+        refuse_too_long(training, model, start.base)
+        tidy_checkpoints(run, course.stage, run.directory / "checkpoints")
+    return start, tokenizer, course.tokens(tokenizer, run.shared or run.directory / "tokens")
+
+
+def make_tiny_base(texts: Iterable[str], model: Model, seed: int, folder: Path) -> None:
+    """The base of `model=tiny`, its tokenizer fit to the training texts."""
+    from radgpt.artifacts import write_folder
+    from radgpt.training.tiny import make_tiny
+
+    with write_folder(folder) as temporary:
+        make_tiny(model, texts, seed, temporary)
+
+
+def gpu_count() -> int:
+    """GPUs that this process sees."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def device_name(device: Any) -> str:
+    """The GPU's name, or `cpu`."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)

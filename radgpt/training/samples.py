@@ -1,0 +1,88 @@
+"""Answer a few validation prompts at each evaluation: texts into the run's folder, numbers for the curves."""
+
+import json
+import random
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radgpt.artifacts import write_text
+from radgpt.config import Decoding
+
+if TYPE_CHECKING:
+    import datasets
+    from transformers import PreTrainedTokenizerBase
+
+SAMPLES_FILE = "samples.jsonl"
+"""In the run's folder: `step`, `id` and `answer` of each sample. It holds report text and goes nowhere else."""
+
+MAX_NEW_TOKENS = 128
+"""Longest sample."""
+
+GREEDY = Decoding(max_new_tokens=MAX_NEW_TOKENS, do_sample=False, temperature=1.0, top_p=1.0, top_k=50, repetition_penalty=1.0)
+
+
+class Samples:
+    """The same prompts at each evaluation, drawn by seed."""
+
+    def __init__(
+        self, rows: "datasets.Dataset | None", count: int, seed: int, tokenizer: "PreTrainedTokenizerBase", file: Path | None
+    ) -> None:
+        """Answer `count` of the validation rows (none where `count` is 0), and write to `file`, or nowhere on ranks other than 0."""
+        order = random.Random(seed).sample(range(len(rows)), len(rows)) if rows is not None and count else []
+        # Raw reports are learned from their first token on and have no prompt.
+        prompted = (row for number in order if len(split(row := rows[number])[0]) > 1)  # type: ignore[index]
+        self._rows = list(islice(prompted, count))
+        self._tokenizer = tokenizer
+        self._file = file
+
+    def begin(self, step: int) -> None:
+        """Forget the samples after the step that training goes on from: they come again."""
+        if self._file is not None and self._file.exists():
+            lines = self._file.read_text(encoding="utf-8").splitlines(keepends=True)
+            write_text(self._file, "".join(line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step))
+
+    def take(self, network: Any, step: int) -> dict[str, float]:
+        """Answer all prompts, on every rank alike: where weights are sharded, ranks can only compute together.
+
+        Args:
+            network: the model as it is trained, not wrapped; left in evaluation mode.
+
+        Returns:
+            `sample_tokens` (mean length of an answer), `sample_ended` (share that the model ended itself) and `sample_rougeL`
+            (mean ROUGE-L F1 against the references); nothing without prompts.
+        """
+        if not self._rows:
+            return {}
+        from radgpt.evaluation.metrics import scorer
+        from radgpt.inference.generation import Answerer
+
+        network.eval()
+        answerer = Answerer(network, self._tokenizer, GREEDY, seed=0)
+        parts = [split(row) for row in self._rows]
+        # One by one: no padding, which not every attention that trains takes.
+        answers = [answerer.answer([row["id"]], [prompt], MAX_NEW_TOKENS)[0] for row, (prompt, _) in zip(self._rows, parts, strict=True)]
+        if self._file is not None:
+            with open(self._file, "a", encoding="utf-8") as file:
+                for row, answer in zip(self._rows, answers, strict=True):
+                    file.write(json.dumps({"step": step, "id": row["id"], "answer": answer.text}, ensure_ascii=False) + "\n")
+        references = [str(self._tokenizer.decode(reference, skip_special_tokens=True)).strip() for _, reference in parts]
+        score = scorer()
+        overlaps = [score(answer.text, reference)["rougeL"] for answer, reference in zip(answers, references, strict=True)]
+        numbers = {
+            "sample_tokens": [float(answer.new_tokens) for answer in answers],
+            "sample_ended": [float(answer.finish_reason == "stop") for answer in answers],
+            "sample_rougeL": [overlap for overlap in overlaps if overlap is not None],
+        }
+        return {name: sum(values) / len(values) for name, values in numbers.items() if values}
+
+
+def split(row: dict[str, Any]) -> tuple[list[int], list[int]]:
+    """(prompt, reference) of an example as token ids: all before its first learned token, and the learned tokens that follow.
+
+    Of a raw report, which is learned from its first token on, the prompt is the first half.
+    """
+    ids, mask = list(row["input_ids"]), list(row["mask"])
+    start = mask.index(1) or -(-len(ids) // 2)
+    end = next((position for position in range(start, len(mask)) if not mask[position]), len(mask))
+    return ids[:start], ids[start:end]
