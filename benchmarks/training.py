@@ -21,6 +21,7 @@ on the validation chats, which one function takes of both models.
 
 import argparse
 import json
+import math
 import os
 import random
 import statistics
@@ -246,6 +247,7 @@ def ways(options: argparse.Namespace) -> list[Way]:
     here = [
         Way("alpaca", sys.executable, "run_alpaca.py", plain()),
         *(Way(f"radgpt_{mode}", sys.executable, "run_radgpt.py", radgpt(mode)) for mode in ("padded", "grouped", "padding_free", "packed")),
+        Way("radgpt_shared", sys.executable, "run_radgpt.py", radgpt("packed", "training.share_prefixes=true")),
     ]
     peers = [
         Way("trl", options.trl_python, "run_trl.py", plain()),
@@ -284,6 +286,12 @@ def derived(figures: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def medians_of(trainings: list[dict[str, Any]]) -> dict[str, float]:
+    """Column by column."""
+    columns = [derived(training) for training in trainings]
+    return {name: statistics.median(values[name] for values in columns) for name in columns[0]}
+
+
 def compare_speed(chosen: list[Way], bench: Bench, rounds: int, workplace: Path) -> dict[str, float]:
     """Run all ways in turn, print one table, and give medians and ratios by name."""
     seen: dict[str, list[dict[str, Any]]] = {way.name: [] for way in chosen}
@@ -292,28 +300,65 @@ def compare_speed(chosen: list[Way], bench: Bench, rounds: int, workplace: Path)
             output = workplace / f"{way.name}-{number}"
             output.mkdir()
             seen[way.name].append(run(way, bench, output))
-            print(f"round {number + 1} {way.name:20} {json.dumps({k: round(v, 2) for k, v in derived(seen[way.name][-1]).items()})}", file=sys.stderr)
-    medians: dict[str, dict[str, float]] = {}
-    for name, trainings in seen.items():
-        columns = [derived(training) for training in trainings]
-        medians[name] = {column: statistics.median(values[column] for values in columns) for column in columns[0]}
-    padding = medians.get("alpaca", {}).get("tokens_per_cpu_second")
-    others = [values["tokens_per_cpu_second"] for name, values in medians.items() if not name.startswith(("radgpt", "alpaca"))]
-    print(f"{'':20} tok/cpu s  (least–most)  x alpaca  x best peer   tok/s  useful   RSS MiB  first step s (cpu)  trained, learned tokens")
+            print(f"round {number + 1}  {way.name:20} {derived(seen[way.name][-1])}", file=sys.stderr)
+    medians = {name: medians_of(trainings) for name, trainings in seen.items()}
+    speeds = {name: values["tokens_per_cpu_second"] for name, values in medians.items()}
+    peers = [speed for name, speed in speeds.items() if not name.startswith(("radgpt", "alpaca"))]
+    against = {"over_alpaca": speeds.get("alpaca"), "over_best_peer": max(peers, default=None)}
+    print(f"{'':20} tok/cpu s  least–most  x alpaca  x peer  tok/s  useful  RSS MiB  first step s (cpu)  tokens  steps  last loss")
     report: dict[str, float] = {}
     for name, values in medians.items():
-        speeds = [derived(training)["tokens_per_cpu_second"] for training in seen[name]]
-        ratios = {"over_alpaca": values["tokens_per_cpu_second"] / padding} if padding else {}
-        ratios |= {"over_best_peer": values["tokens_per_cpu_second"] / max(others)} if others else {}
+        ratios = {ratio: speeds[name] / speed for ratio, speed in against.items() if speed}
+        spread = [derived(training)["tokens_per_cpu_second"] for training in seen[name]]
         last = seen[name][-1]
-        print(
-            f"{name:20} {values['tokens_per_cpu_second']:9.0f}  ({min(speeds):4.0f}–{max(speeds):4.0f})    {ratios.get('over_alpaca', float('nan')):8.2f}"
-            f"  {ratios.get('over_best_peer', float('nan')):11.2f}  {values['tokens_per_second']:6.0f}  {values['useful']:6.0%}  {values['rss_mib']:8.0f}"
-            f"  {values['first_step_seconds']:7.1f} ({values['first_step_cpu_seconds']:.1f})  {last['tokens']}, {last['learned']}"
-            f"  [{last['steps']} steps, {last['attention']}, {last['dtype']}, {last['losses'][-1]:.3f}]"
+        cells = (
+            f"{name:20} {speeds[name]:9,.0f}  {min(spread):,.0f}–{max(spread):,.0f}",
+            f"{ratios.get('over_alpaca', math.nan):8.2f}  {ratios.get('over_best_peer', math.nan):6.2f}",
+            f"{values['tokens_per_second']:5,.0f}  {values['useful']:6.0%}  {values['rss_mib']:7,.0f}",
+            f"{values['first_step_seconds']:12.1f} ({values['first_step_cpu_seconds']:.1f})",
+            f"{last['tokens']:8,}  {last['steps']:5}  {last['losses'][-1]:9.3f}",
         )
+        print("  ".join(cells))
         report |= {f"training_{name}_{column}": value for column, value in (values | ratios).items()}
     return report
+
+
+def compare_quality(trl_python: str, bench: Bench, workplace: Path) -> dict[str, float]:
+    """Train with TRL and with radgpt on the same order, print how far losses are apart, and give the figures by name."""
+    ours = Way("radgpt", sys.executable, "run_radgpt.py", radgpt("padding_free"))
+    theirs = Way("trl", trl_python, "run_trl.py", plain(keep=True))
+    steps: dict[str, list[float]] = {}
+    losses = {"untrained": validation_loss(bench.model, bench)}
+    for way, trained in ((ours, "default/finetune/*/checkpoint"), (theirs, "trained")):
+        output = workplace / way.name
+        output.mkdir()
+        steps[way.name] = run(way, bench, output)["losses"]
+        losses[way.name] = validation_loss(next(output.glob(trained)), bench)
+    if len(steps["radgpt"]) != len(steps["trl"]):
+        raise SystemExit(f"radgpt made {len(steps['radgpt'])} steps, trl {len(steps['trl'])}")
+    apart = [abs(mine - other) for mine, other in zip(steps["radgpt"], steps["trl"], strict=True)]
+    figures = {f"eval_loss_{name}": loss for name, loss in losses.items()}
+    figures |= {"steps": len(apart), "step_losses_apart": max(apart), "eval_losses_apart": abs(losses["radgpt"] - losses["trl"])}
+    print("\n".join(f"{name:20} {value:.6g}" for name, value in figures.items()))
+    return {f"training_quality_{name}": value for name, value in figures.items()}
+
+
+def validation_loss(model: Path, bench: Bench) -> float:
+    """The mean negative log-likelihood of all answer tokens of the validation chats, in nats, by plain transformers."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(1)
+    network, tokenizer = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval(), AutoTokenizer.from_pretrained(bench.model)
+    total, count = 0.0, 0
+    for pair in read_records(bench.folder / "dataset" / "validation.jsonl", Pair):
+        chat = tokenizer.apply_chat_template(pair.messages, return_dict=True, return_assistant_tokens_mask=True)
+        ids, learned = torch.tensor([chat["input_ids"]]), torch.tensor([chat["assistant_masks"]])[0, 1:].bool()
+        with torch.inference_mode():
+            scores = network(input_ids=ids).logits[0, :-1].log_softmax(-1)
+        total -= float(scores.gather(1, ids[0, 1:, None])[learned].double().sum())
+        count += int(learned.sum())
+    return total / count
 
 
 def main() -> None:
@@ -328,10 +373,15 @@ def main() -> None:
     parser.add_argument("--quality", action="store_true")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
+    if options.quality and not options.trl_python:
+        parser.error("--quality needs --trl-python")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "inputs").mkdir()
         bench = prepare(Path(folder) / "inputs", options.dataset, options.pairs, VALIDATION_PAIRS if options.quality else 1)
-        report = compare_speed(ways(options), bench, options.rounds, Path(folder))
+        if options.quality:
+            report = compare_quality(options.trl_python, bench, Path(folder))
+        else:
+            report = compare_speed(ways(options), bench, options.rounds, Path(folder))
     if options.json:
         print(json.dumps(report))
 

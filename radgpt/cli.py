@@ -209,6 +209,8 @@ Examples:
   python run.py stage=generate_instructions data=openi data.path=NLMCXR_reports.tgz teacher=openai dry_run=true
   python run.py stage=review experiment=demo/synthetic
   python run.py stage=finetune experiment=hippo/lora data.path=/data/mimic-cxr deepspeed=zero2 launch=torchrun
+  torchrun --nproc_per_node 8 run.py stage=finetune experiment=hippo/lora data.path=/data/mimic-cxr deepspeed=zero3
+  python run.py stage=finetune experiment=hippo/lora data.path=/data/mimic-cxr launch=slurm launch.nodes=2 hydra.launcher.partition=gpu
   python run.py -m stage=finetune experiment=demo/synthetic tuning.r=4,8,16 training.learning_rate=1e-3,2e-3
   python run.py stage=chat experiment=demo/synthetic chat.report=report.txt
 

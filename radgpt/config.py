@@ -608,6 +608,9 @@ class Training:
       answers, as many tokens before each as such tokens stand before it);
     - an example above `model_max_length` is cut on the right, answer and end token included, and none is dropped."""
     batching: Batching = Batching.padding_free
+    share_prefixes: bool = False
+    """Compute what examples of a row have in common at their beginning (a system message, a report that several questions are about)
+    once for all of them, which changes no gradient; with `batching: packed`, neighbours that share most of it are put into one row."""
     max_train_samples: int | None = None
     max_eval_samples: int | None = None
     """Use only so many pairs of the split, drawn by seed."""
@@ -681,6 +684,10 @@ class Training:
                 self.too_long is not TooLong.drop,
                 f"training.faithful=true cuts long examples on the right, not by training.too_long={self.too_long.value}; leave that out",
             )
+        refuse(
+            self.share_prefixes and self.batching not in (Batching.padding_free, Batching.packed),
+            f"training.share_prefixes=true has no meaning with training.batching={self.batching.value}; choose packed or padding_free",
+        )
         refuse(self.warmup_steps is not None and self.warmup_steps < 0, f"training.warmup_steps={self.warmup_steps} must not be negative")
         for name in ("sample_generations", "weight_decay", "max_grad_norm", "adam_epsilon"):
             refuse(getattr(self, name) < 0, f"training.{name}={getattr(self, name)} must not be negative")
@@ -689,6 +696,10 @@ class Training:
         for name in ("early_stopping_patience", "save_total_limit"):
             value = getattr(self, name)
             refuse(value is not None and value < 1, f"training.{name}={value} must be at least 1")
+        refuse(
+            self.neftune_noise_alpha is not None and self.neftune_noise_alpha <= 0,
+            f"training.neftune_noise_alpha={self.neftune_noise_alpha} must be above 0; null adds no noise",
+        )
         refuse(
             self.max_loss_spike is not None and self.max_loss_spike <= 1, f"training.max_loss_spike={self.max_loss_spike} must be above 1"
         )
@@ -860,9 +871,9 @@ class Preflight:
     """The estimate that a training stage makes before it starts, and alone with `dry_run=true`."""
 
     gpu: str | None = operational()
-    """GPU to plan for, such as `A100-80GB`; null: the one that is here."""
+    """GPU that a dry run plans for, such as `A100-80GB`; null: the device that is here, as for a run."""
     enabled: bool = operational(True)
-    """Whether a run that cannot fit is refused before weights are loaded."""
+    """Whether a run tells what it will take, and is refused before weights are loaded where it cannot fit."""
 
 
 class WandbMode(Enum):

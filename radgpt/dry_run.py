@@ -99,10 +99,11 @@ def plainly(stage: stages.Stage, stage_key: str, reads: Reads, unfinished: Path 
 
 def tell_memory(config: Config, stage: stages.Stage) -> None:
     """Print what is known of a training before there is anything to train on."""
-    from radgpt.models import prepare_base
+    from radgpt.models import prepare_base, quieten
     from radgpt.training.preflight import config_of, foretell
     from radgpt.training.tiny import tiny_config
 
+    quieten()
     given: dict[str, Any] = {name: stages.section(config, kind) for name, kind in stage.sections.items()}
     training = given.get("training") or given["pretraining"]
     with rehearsing(config, stage, world_size=planned_processes(config.launch)) as run:

@@ -1,10 +1,7 @@
 """Start a stage's function in this process, or in one process for each device of each node (torchrun used as a library)."""
 
-import json
-import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +18,7 @@ from radgpt.governance.modes import created_for
 from radgpt.records import canonical_digest
 from radgpt.run import NoTracker, Run
 from radgpt.slurm import slurm_place
+from radgpt.torchrun import StoppedError, free_port, launch_ranks
 from radgpt.tracking import track
 
 CREW: ContextVar[Crew | None] = ContextVar("crew", default=None)
@@ -28,11 +26,6 @@ CREW: ContextVar[Crew | None] = ContextVar("crew", default=None)
 
 TOLD_BY_RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 """Environment variables that make libraries take a process for one of several."""
-
-SHUTDOWN_SECONDS = 600
-"""Time that ranks have for a checkpoint after SIGTERM, before they are killed; where one has failed the others have 30 seconds."""
-
-ENDED = "ended"
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ def follow(crew: Crew, config: Config) -> None:
             if crew.by_hand:
                 work(job)
             else:
-                launch_ranks(job, crew, order["port"])
+                on_ranks(job, crew, order["port"])
         crew.obeyed()
     crew.obeyed()
 
@@ -134,7 +127,7 @@ def launch(job: Job) -> dict[str, Any]:
         with alone():
             return work(job)
     if crew is None:
-        return work(job) if job.config.launch.launcher is Launcher.single else launch_ranks(job, None, free_port(job.config.launch))
+        return work(job) if job.config.launch.launcher is Launcher.single else on_ranks(job, None, free_port(job.config.launch))
     port = 0 if crew.by_hand else free_port(job.config.launch)
     crew.order(
         do=job.stage,
@@ -146,7 +139,7 @@ def launch(job: Job) -> dict[str, Any]:
         port=port,
     )
     try:
-        metrics = work(job) if crew.by_hand else launch_ranks(job, crew, port)
+        metrics = work(job) if crew.by_hand else on_ranks(job, crew, port)
         crew.await_all()
     except (KeyboardInterrupt, RuntimeError):
         if failure := crew.failure():
@@ -188,54 +181,9 @@ def arguments_of(config: Config, stage: stages.Stage, reads: Mapping[str, Path])
     return arguments | {name: getattr(config, name) for name in stage.settings}
 
 
-def launch_ranks(job: Job, crew: Crew | None, port: int) -> dict[str, Any]:
-    """`torchrun` inside this process: a failing or killed rank ends the others, and its error is raised here.
-
-    Args:
-        crew: the nodes; None for this one alone.
-        port: where the ranks meet, on the first node.
-
-    Returns:
-        What rank 0 returned, on the node that has it.
-    """
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    # The launcher logs each rank's traceback, line by line, before it raises it, and each signal; once is enough.
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith(("torch.distributed.elastic", "torch.multiprocessing")):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-    host = "127.0.0.1" if crew is None else crew.place.rpartition(":")[0]
-    nodes, node = (1, 0) if crew is None else (crew.size, crew.rank)
-    processes = process_count(job.config.launch)
-    plan = LaunchConfig(
-        min_nodes=nodes,
-        max_nodes=nodes,
-        nproc_per_node=processes,
-        run_id=job.run_id,
-        rdzv_backend="static",
-        rdzv_endpoint=f"{host}:{port}",
-        rdzv_configs={"rank": node, "timeout": 900},
-        local_addr=host if node == 0 else None,
-        max_restarts=0,
-        start_method="spawn",
-        shutdown_timeout=SHUTDOWN_SECONDS,
-    )
-    try:
-        with signals_kept(), threads_for(processes):
-            returned = elastic_launch(plan, work_as_rank)(job)
-        return returned[0] if node == 0 else {}
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        name, message = first_error(failure)
-        if name == StoppedError.__name__:
-            raise KeyboardInterrupt from None
-        if name == UserError.__name__:
-            raise UserError(message) from None
-        raise RuntimeError(f"rank {rank} {message}" if name == ENDED else f"rank {rank} failed: {name}: {message}") from error
-    except SignalException:
-        raise KeyboardInterrupt from None
+def on_ranks(job: Job, crew: Crew | None, port: int) -> dict[str, Any]:
+    """`work` in this node's ranks."""
+    return launch_ranks(work_as_rank, job, job.run_id, job.config.launch, crew, port)
 
 
 def work_as_rank(job: Job) -> dict[str, Any]:
@@ -246,46 +194,6 @@ def work_as_rank(job: Job) -> dict[str, Any]:
         raise StoppedError("stopped by a signal") from None
 
 
-class StoppedError(Exception):
-    """A rank was told to stop."""
-
-
-def first_error(failure: Any) -> tuple[str, str]:
-    """(exception name, message) of a failed rank, or (ENDED, how) where it was killed or left without a word."""
-    if failure.exitcode < 0:
-        signal_name = failure.signal_name()
-        hint = " (as the system does where memory runs out)" if signal_name == "SIGKILL" else ""
-        return ENDED, f"was killed by {signal_name}{hint}"
-    try:
-        told = json.loads(Path(failure.error_file).read_text(encoding="utf-8"))["message"]["message"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ENDED, f"ended with exit code {failure.exitcode}"
-    name, _, message = told.partition(": ")
-    return name, message
-
-
-def process_count(settings: Launch) -> int:
-    """`launch.processes`, or one for each GPU; raises UserError for more processes than GPUs where there are GPUs."""
-    import torch
-
-    gpus = torch.cuda.device_count()
-    count = int(settings.processes or max(gpus, 1))
-    if 0 < gpus < count:
-        raise UserError(f"launch.processes={count}, but this node shows {gpus} GPUs; lower it or check CUDA_VISIBLE_DEVICES")
-    return count
-
-
-def free_port(settings: Launch) -> int:
-    """`launch.port`, checked to be free, or any free one."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1" if settings.nodes == 1 else "", settings.port))
-        except OSError as error:
-            raise UserError(f"launch.port={settings.port} cannot be used ({error.strerror}); choose another, or 0 for a free one") from None
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def alone() -> Iterator[None]:
     """Let the libraries of the block take this rank for a process of its own."""
@@ -294,31 +202,6 @@ def alone() -> Iterator[None]:
         yield
     finally:
         os.environ.update(before)
-
-
-@contextmanager
-def threads_for(processes: int) -> Iterator[None]:
-    """Share the CPU cores that this process may use among as many ranks started in the block, unless OMP_NUM_THREADS is set."""
-    if "OMP_NUM_THREADS" in os.environ:
-        yield
-        return
-    os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // processes))
-    try:
-        yield
-    finally:
-        del os.environ["OMP_NUM_THREADS"]
-
-
-@contextmanager
-def signals_kept() -> Iterator[None]:
-    """Put back the signal handlers that the launcher takes over and leaves behind."""
-    names = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-    before = {name: signal.getsignal(name) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 @contextmanager

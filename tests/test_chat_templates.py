@@ -107,9 +107,15 @@ def test_no_template_writes_the_date_of_today():
     assert "Today Date: 26 Jul 2024" in tokenizer.decode(prompt_ids(tokenizer, TALK[:2]))
 
 
-@pytest.mark.parametrize("case", ["mistral", "gemma2"], ids=["moved", "refused"])
-def test_a_system_message_that_has_no_place_opens_the_first_question(case):
-    family, template, _, _ = CASES[case]
+SYSTEM_AT_THE_END = "{% for m in messages[1:] %}{{ m.content + eos_token }}{% endfor %}{{ messages[0].content }}"
+
+
+@pytest.mark.parametrize(
+    ("family", "template"),
+    [FAMILIES["mistral"][:2], FAMILIES["gemma2"][:2], ("gpt", SYSTEM_AT_THE_END)],
+    ids=["moved", "refused", "at the end"],
+)
+def test_a_system_message_that_has_no_place_opens_the_first_question(family, template):
     tokenizer = with_template(family, template)
     text = tokenizer.decode(prompt_ids(tokenizer, TALK[:4]))
     assert "Answer from the report.\n\nHeart is enlarged." in text

@@ -15,6 +15,7 @@ def files(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_the_whole_line_is_told_of_where_nothing_has_run(radgpt: Command, tmp_path: Path) -> None:
     done = radgpt(*TINY_LINE, "dry_run=true", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -32,6 +33,7 @@ def finished(line: Line) -> tuple[Path, str]:
     return line.outputs, f"outputs={line.outputs}"
 
 
+@pytest.mark.slow
 def test_a_training_is_told_of_and_nothing_is_written(radgpt: Command, finished: tuple[Path, str], tmp_path: Path) -> None:
     outputs, typed = finished
     before = files(outputs)
@@ -55,18 +57,14 @@ def test_a_training_is_told_of_and_nothing_is_written(radgpt: Command, finished:
     assert files(outputs) == before and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_training_that_cannot_fit_is_refused(radgpt: Command, tmp_path: Path) -> None:
     wide = ("model.tiny_hidden_size=16384", "model.tiny_layers=40")
     done = radgpt(*TINY_LINE, *wide, "stage=finetune", "dry_run=true", "preflight.gpu=T4", cwd=tmp_path)
     assert done.returncode == 2
     assert "on T4: does not fit" in done.stdout
     assert "radgpt: training.per_device_train_batch_size=4: training would take about " in done.stderr
-    assert "deepspeed=zero3_offload would do" in done.stderr or "no smaller batch, sharding or quantisation fits either" in done.stderr
-
-
-def test_a_gpu_that_is_not_known_is_told_of(radgpt: Command, tmp_path: Path) -> None:
-    done = radgpt(*TINY_LINE, "stage=finetune", "dry_run=true", "preflight.gpu=A100", cwd=tmp_path)
-    assert done.returncode == 2 and "preflight.gpu=A100 may be A100-40GB or A100-80GB; say which" in done.stderr
+    assert "no smaller batch, sharding or quantisation fits either (" in done.stderr
 
 
 def test_what_is_done_and_what_would_run_is_told(radgpt: Command, finished: tuple[Path, str], tmp_path: Path) -> None:

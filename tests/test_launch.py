@@ -19,8 +19,9 @@ from test_line import manifest
 from radgpt.config import Launch, Launcher
 from radgpt.crew import is_here
 from radgpt.errors import UserError
-from radgpt.launch import ENDED, alone, first_error, settings_digest, threads_for
+from radgpt.launch import alone, settings_digest
 from radgpt.slurm import first_host, slurm_place
+from radgpt.torchrun import ENDED, first_error, threads_for
 
 TWO = ("stage=finetune", "launch=torchrun", "launch.processes=2")
 
@@ -102,7 +103,7 @@ def test_a_killed_rank_ends_the_run_and_is_named(line: Line, environment: dict[s
     begun = time.monotonic()
     _, told = process.communicate(timeout=90)
     assert process.returncode == 1 and time.monotonic() - begun < 60
-    assert told.strip().splitlines()[-1] == "RuntimeError: rank 1 was killed by SIGKILL (as the system does where memory runs out)"
+    assert "\nRuntimeError: rank 1 was killed by SIGKILL (as the system does where memory runs out)\n" in told
     assert manifest(newest(outputs))["status"] == "failed: RuntimeError"
     assert left_behind(process.pid) == []
 
@@ -126,7 +127,7 @@ def test_two_nodes_meet_and_the_first_alone_keeps_the_books(line: Line, environm
     """Two launchers on this machine stand for two nodes; a pipeline shows that only training is shared."""
     outputs = copied(line, tmp_path)
     meeting = ("launch=torchrun", "launch.nodes=2", "launch.processes=1", f"launch.rendezvous=127.0.0.1:{free_port()}")
-    wanted = ("pipeline=[preprocess,finetune]", "training.learning_rate=2e-3")
+    wanted = ("pipeline=[preprocess,finetune]", "training.learning_rate=3e-3")
     command = [sys.executable, str(ROOT / "run.py"), *TINY_LINE, *wanted, *meeting]
     nodes = [started(command, environment, tmp_path) for _ in range(2)]
     told = [node.communicate(timeout=200) for node in nodes]
@@ -143,7 +144,7 @@ def test_two_nodes_meet_and_the_first_alone_keeps_the_books(line: Line, environm
 def test_a_node_with_other_settings_ends_both_with_that_error(line: Line, environment: dict[str, str], tmp_path: Path) -> None:
     copied(line, tmp_path)
     meeting = ("launch=torchrun", "launch.nodes=2", "launch.processes=1", f"launch.rendezvous=127.0.0.1:{free_port()}")
-    rates = ("training.learning_rate=2e-3", "training.learning_rate=3e-3")
+    rates = ("training.learning_rate=3e-3", "training.learning_rate=4e-3")
     commands = [
         [sys.executable, str(ROOT / "run.py"), *TINY_LINE, "stage=finetune", *meeting, rate, f"launch.node_rank={number}"]
         for number, rate in enumerate(rates)
@@ -169,7 +170,7 @@ def test_started_by_hand_rank_0_leads_and_others_follow(launcher: str, line: Lin
         "deepspeed": [str(binaries / "deepspeed"), "--num_gpus=2", f"--master_port={free_port()}"],
     }[launcher]
     path = {"PATH": f"{binaries}{os.pathsep}{environment['PATH']}", "DS_ACCELERATOR": "cpu"}
-    wanted = ("pipeline=[preprocess,finetune]", "training.learning_rate=2e-3", *(["deepspeed=zero2"] if launcher == "deepspeed" else []))
+    wanted = ("pipeline=[preprocess,finetune]", "training.learning_rate=3e-3", *(["deepspeed=zero2"] if launcher == "deepspeed" else []))
     process = started([*many, str(ROOT / "run.py"), *TINY_LINE, *wanted], environment | path, tmp_path)
     out, told = process.communicate(timeout=200)
     assert process.returncode == 0, told

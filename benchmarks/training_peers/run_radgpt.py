@@ -13,7 +13,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from radgpt.cli import main
-from radgpt.stages import finetune
 from radgpt.training import fit
 
 import_libraries = fit.import_libraries

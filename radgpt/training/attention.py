@@ -56,6 +56,8 @@ def use_segment_attention(network: "PreTrainedModel", training: Training, model:
         raise UserError(cannot_separate(reason, training.batching.value))
     asked = model.attn_implementation
     if asked is not None and "flash" in asked:
+        if training.share_prefixes:
+            raise UserError(f"model.attn_implementation={asked} knows no training.share_prefixes=true; leave one of them out")
         return
     if asked not in (None, "sdpa"):
         raise UserError(
@@ -141,6 +143,9 @@ def attention(
     sliding_window: int | None = None,
     cu_seq_lens_q: "torch.Tensor | None" = None,
     max_length_q: int | None = None,
+    cu_seq_lens_k: "torch.Tensor | None" = None,
+    max_length_k: int | None = None,
+    key_rows: "torch.Tensor | None" = None,
     **rest: Any,
 ) -> "tuple[torch.Tensor, None]":
     """Attention as transformers calls it: causal inside each segment where bounds are given, else that of `sdpa`.
@@ -151,6 +156,9 @@ def attention(
         sliding_window: how many tokens a token sees, itself included; None: all before it.
         cu_seq_lens_q: (segments + 1) bounds, from 0 to tokens.
         max_length_q: tokens of the longest segment.
+        key_rows: the tokens that each segment's may see, segment by segment, its own last (`collation.Shared`); None: its own.
+        cu_seq_lens_k: with `key_rows`, the bounds of segments therein; else as `cu_seq_lens_q`.
+        max_length_k: the most tokens between two of these bounds.
 
     Returns:
         (rows, tokens, heads, head size), and no weights.
@@ -169,10 +177,24 @@ def attention(
     if unknown or rest.get("is_causal") is False or not getattr(module, "is_causal", True):
         raise UserError(cannot_separate(f"the model's attention has {unknown[0] if unknown else 'no causality'}, which is unknown here"))
     query, key, value = in_one_format(query, key, value)
+    bounds, longest = (cu_seq_lens_q, cu_seq_lens_q), (max_length_q or 0, max_length_q or 0)
+    if key_rows is not None and cu_seq_lens_k is not None:
+        key, value = gathered(key, key_rows), gathered(value, key_rows)
+        bounds, longest = (cu_seq_lens_q, cu_seq_lens_k), (max_length_q or 0, max_length_k or 0)
     kernel = varlen_kernel(query, value, dropout)
     if kernel is not None:
-        return by_kernel(kernel, query, key, value, cu_seq_lens_q, max_length_q or 0, dropout, scaling, sliding_window), None
-    return segment_by_segment(query, key, value, cu_seq_lens_q.diff().tolist(), dropout, scaling, sliding_window), None
+        return by_kernel(kernel, query, key, value, bounds, longest, dropout, scaling, sliding_window), None
+    sizes = [side.diff().tolist() for side in bounds]
+    return segment_by_segment(query, key, value, sizes[0], sizes[1], dropout, scaling, sliding_window), None
+
+
+def gathered(tensor: "torch.Tensor", places: "torch.Tensor") -> "torch.Tensor":
+    """The tokens at `places` (n), some of them several times: (1, heads, tokens, head size) to (1, heads, n, head size)."""
+    from torch.nn.functional import embedding
+
+    # An embedding is the gather whose gradient, a sum over repeated places, torch takes fast everywhere.
+    table = tensor[0].transpose(0, 1)
+    return embedding(places, table.flatten(1)).view(-1, *table.shape[1:]).transpose(0, 1)[None]
 
 
 def in_one_format(*tensors: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
@@ -190,12 +212,18 @@ def segment_by_segment(
     query: "torch.Tensor",
     key: "torch.Tensor",
     value: "torch.Tensor",
-    sizes: list[int],
+    queries: list[int],
+    keys: list[int],
     dropout: float,
     scaling: float | None,
     sliding_window: int | None,
 ) -> "torch.Tensor":
-    """One call of torch's attention for each segment, on any device; shapes as in `attention`, `sizes` in tokens."""
+    """One call of torch's attention for each segment, on any device; shapes as in `attention`.
+
+    Args:
+        queries: tokens of each segment in `query`.
+        keys: the same in `key` and `value`, whose last tokens are the segment's in `query`.
+    """
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
@@ -205,11 +233,13 @@ def segment_by_segment(
         repeats = query.shape[1] // key.shape[1]
         key, value, grouped = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1), False
     # Split rather than sliced: the gradient of each slice would be as long as the row.
-    parts = (torch.split(tensor, sizes, dim=2) for tensor in (query, key, value))
+    parts = (torch.split(tensor, sizes, dim=2) for tensor, sizes in ((query, queries), (key, keys), (value, keys)))
     outputs = []
     for q, k, v in zip(*parts, strict=True):
-        tokens = q.shape[2]
-        window = band(tokens, sliding_window, q.device) if sliding_window is not None and tokens > sliding_window else None
+        tokens, seen = q.shape[2], k.shape[2]
+        # Torch's own causal mask has the first query see the first key alone.
+        masked = seen > tokens or (sliding_window is not None and seen > sliding_window)
+        window = band(tokens, seen, sliding_window or seen, q.device) if masked else None
         output = scaled_dot_product_attention(
             q, k, v, attn_mask=window, dropout_p=dropout, is_causal=window is None, scale=scaling, enable_gqa=grouped
         )
@@ -217,12 +247,12 @@ def segment_by_segment(
     return torch.cat(outputs, dim=1)
 
 
-@lru_cache(maxsize=4)
-def band(tokens: int, window: int, device: "torch.device") -> "torch.Tensor":
-    """(tokens, tokens), True where a token sees another: itself and the `window` - 1 before it."""
+@lru_cache(maxsize=256)
+def band(tokens: int, seen: int, window: int, device: "torch.device") -> "torch.Tensor":
+    """(tokens, seen), True where one of the last `tokens` of `seen` tokens sees another: itself and the `window` - 1 before it."""
     import torch
 
-    distance = torch.arange(tokens, device=device)[:, None] - torch.arange(tokens, device=device)[None]
+    distance = torch.arange(seen - tokens, seen, device=device)[:, None] - torch.arange(seen, device=device)[None]
     return (distance >= 0) & (distance < window)
 
 
@@ -252,24 +282,25 @@ def by_kernel(
     query: "torch.Tensor",
     key: "torch.Tensor",
     value: "torch.Tensor",
-    bounds: "torch.Tensor",
-    longest: int,
+    bounds: "tuple[torch.Tensor, torch.Tensor]",
+    longest: tuple[int, int],
     dropout: float,
     scaling: float | None,
     sliding_window: int | None,
 ) -> "torch.Tensor":
-    """All segments in one call of flash attention (arXiv 2307.08691); shapes as in `attention`."""
+    """All segments in one call of flash attention (arXiv 2307.08691); shapes as in `attention`, `bounds` and `longest` of queries and
+    of keys, whose last are the queries' own: its causal mask is aligned to the last of both."""
     q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     # Both count the tokens before: a window of one is a token that sees itself alone.
     before = -1 if sliding_window is None else sliding_window - 1
     output: Any
     if kernel == "flash_attn":
         output = importlib.import_module("flash_attn").flash_attn_varlen_func(
-            q, k, v, bounds, bounds, longest, longest, dropout_p=dropout, softmax_scale=scaling, causal=True, window_size=(before, before)
+            q, k, v, *bounds, *longest, dropout_p=dropout, softmax_scale=scaling, causal=True, window_size=(before, before)
         )
     else:
         from torch.nn.attention.varlen import varlen_attn
 
         grouped = q.shape[1] != k.shape[1]
-        output = varlen_attn(q, k, v, bounds, bounds, longest, longest, scale=scaling, window_size=(before, 0), enable_gqa=grouped)
+        output = varlen_attn(q, k, v, *bounds, *longest, scale=scaling, window_size=(before, 0), enable_gqa=grouped)
     return output[None]

@@ -7,6 +7,7 @@ import numpy as np
 
 from radgpt.config import Batching, Training
 from radgpt.training.packing import best_fit_decreasing
+from radgpt.training.prefixes import join_neighbours
 
 FLAT = (Batching.padding_free, Batching.packed)
 """Modes that lay a micro-batch's examples end to end in one row, without padding."""
@@ -24,8 +25,19 @@ class MicroBatches:
     examples for some rank: its micro-batch is then the empty list, which collates to one token that nothing learns.
     """
 
-    def __init__(self, lengths: "Sequence[int] | np.ndarray", training: Training, world_size: int, rank: int, seed: int) -> None:
-        """Plan for examples of these lengths in tokens; `seed` is the Trainer's `data_seed`."""
+    def __init__(
+        self,
+        lengths: "Sequence[int] | np.ndarray",
+        training: Training,
+        world_size: int,
+        rank: int,
+        seed: int,
+        shared: "np.ndarray | None" = None,
+    ) -> None:
+        """Plan for examples of these lengths in tokens; `seed` is the Trainer's `data_seed`.
+
+        `shared`, for `training.share_prefixes`: how many tokens each takes from the example before it if both are in one packed row.
+        """
         self._lengths = np.asarray(lengths, dtype=np.int64)
         self._mode = training.batching
         self._micro_batch = training.per_device_train_batch_size
@@ -34,7 +46,12 @@ class MicroBatches:
         self._rank = rank
         self._seed = seed
         self._epoch = 0
-        self._bins = best_fit_decreasing(self._lengths, training.model_max_length) if self._mode is Batching.packed else None
+        self._bins = None
+        if self._mode is Batching.packed:
+            taken = np.zeros_like(self._lengths) if shared is None else shared
+            groups, sizes = join_neighbours(self._lengths, taken, training.model_max_length)
+            filled = best_fit_decreasing(sizes, training.model_max_length)
+            self._bins = [[row for group in members for row in groups[group]] for members in filled]
 
     def set_epoch(self, epoch: int) -> None:
         """Which epoch `__iter__` gives, from 0."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from radgpt.config import Training
 from radgpt.training.batching import FLAT
+from radgpt.training.prefixes import in_sharing_order
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,9 @@ def collator(training: Training, pad_token_id: int, bos_token_id: int | None = N
     """
     if training.faithful and bos_token_id is not None:
         return Padded(bos_token_id, hidden=bos_token_id)
-    return Flat(pad_token_id) if training.batching in FLAT else Padded(pad_token_id)
+    if training.batching in FLAT:
+        return Shared(pad_token_id) if training.share_prefixes else Flat(pad_token_id)
+    return Padded(pad_token_id)
 
 
 class Padded:
@@ -93,6 +96,43 @@ class Flat:
             "cu_seq_lens_k": starts,
             "max_length_q": max(sizes),
             "max_length_k": max(sizes),
+        }
+
+
+class Shared(Flat):
+    """Lays rows end to end, but what a row has in common with an earlier one, at its beginning, only once."""
+
+    def __call__(self, rows: Rows) -> dict[str, Any]:
+        """As `Flat`, where a row's segment holds only the tokens that are its own; what it takes from others is never learned.
+
+        `position_ids` count what a row takes, `cu_seq_lens_q` bounds the segments' own tokens. `key_rows` (tokens of all rows, int64)
+        says where each token of each row stands, row by row, and `cu_seq_lens_k` bounds the rows therein: attention lets a
+        segment's tokens see these, up to themselves.
+        """
+        import torch
+
+        if len(rows) < 2:
+            return super().__call__(rows)
+        ids, labels, positions, places = [], [], [], []
+        place, filled = np.empty(0, dtype=np.int64), 0
+        for row, taken in in_sharing_order(rows):
+            tokens, learned = (np.full(len(row["input_ids"]), IGNORED, dtype=np.int64) for _ in range(2))
+            write(row, tokens, learned)
+            own = len(tokens) - taken
+            place = np.concatenate([place[:taken], np.arange(filled, filled + own)])
+            filled += own
+            ids.append(tokens[taken:])
+            labels.append(learned[taken:])
+            positions.append(np.arange(taken, len(tokens)))
+            places.append(place)
+        arrays = {"input_ids": ids, "position_ids": positions, "labels": labels}
+        queries, keys = (np.array([len(part) for part in parts]) for parts in (ids, places))
+        return {name: torch.from_numpy(np.concatenate(parts)[None]) for name, parts in arrays.items()} | {
+            "cu_seq_lens_q": torch.from_numpy(np.concatenate([[0], queries.cumsum()]).astype(np.int32)),
+            "cu_seq_lens_k": torch.from_numpy(np.concatenate([[0], keys.cumsum()]).astype(np.int32)),
+            "max_length_q": int(queries.max()),
+            "max_length_k": int(keys.max()),
+            "key_rows": torch.from_numpy(np.concatenate(places)),
         }
 
 

@@ -17,7 +17,7 @@ def add_noise(network: "PreTrainedModel", alpha: float) -> None:
     lengths: dict[str, Any] = {}
 
     def before(module: Any, args: Any, given: dict[str, Any]) -> None:
-        lengths["of_tokens"] = example_lengths(given.get("attention_mask"), given.get("cu_seq_lens_q"))
+        lengths["of_tokens"] = example_lengths(given.get("attention_mask"), given.get("cu_seq_lens_q"), given.get("cu_seq_lens_k"))
 
     def after(module: Any, args: Any, embedded: "torch.Tensor") -> "torch.Tensor":
         import torch
@@ -35,19 +35,21 @@ def add_noise(network: "PreTrainedModel", alpha: float) -> None:
     network.get_input_embeddings().register_forward_hook(after)
 
 
-def example_lengths(attention_mask: "torch.Tensor | None", bounds: "torch.Tensor | None") -> "torch.Tensor | None":
+def example_lengths(
+    attention_mask: "torch.Tensor | None", bounds: "torch.Tensor | None", seen: "torch.Tensor | None"
+) -> "torch.Tensor | None":
     """How long the example of each token is.
 
     Args:
         attention_mask: (rows, width), 1 on an example's tokens, of a padded batch.
         bounds: (segments + 1) from 0 to the number of tokens, of a flat one.
+        seen: (segments + 1), the same with what a segment takes from others counted in: its example's whole length.
 
     Returns:
         Something that spreads over (rows, width), at least 1; None where the batch says neither: each row is an example.
     """
-    if bounds is not None:
-        sizes = bounds.diff()
-        return sizes.repeat_interleave(sizes)[None]
+    if bounds is not None and seen is not None:
+        return seen.diff().repeat_interleave(bounds.diff())[None]
     if attention_mask is not None and attention_mask.dim() == 2:
         return attention_mask.sum(1, keepdim=True).clamp(min=1)
     return None

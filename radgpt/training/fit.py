@@ -11,6 +11,7 @@ from radgpt.models import load_base, load_tokenizer, quieten
 from radgpt.origin import TINY_BASE
 from radgpt.run import Run
 from radgpt.training import checkpoints
+from radgpt.training.keeper import room_for
 from radgpt.training.libraries import import_libraries
 from radgpt.training.quantization import refuse_missing
 from radgpt.training.ranks import process_group, wait_for_all
@@ -86,6 +87,7 @@ def rehearse(
     from radgpt.training.preflight import config_of, foretell
     from radgpt.training.tokens import read_tokens
 
+    quieten()
     start, _, folder = make_ready(run, course, model, tuning, training, seed)
     config, tokens = config_of(model, start.base), read_tokens(folder)
     foretell(run, model, tuning, training, deepspeed, preflight, seed, config=config, tokens=tokens)
@@ -142,7 +144,8 @@ def prepare_and_train(
     trainable = sum(getattr(p, "ds_numel", p.numel()) for p in network.parameters() if p.requires_grad)
 
     trainer, outcome = train(run, course.stage, network, arguments, tokens, tokenizer, training, deepspeed, seed, where)
-    write_trained(run, course.artifact, trainer, tokenizer, model, tuning, start)
+    with room_for(run.path(course.artifact)):
+        write_trained(run, course.artifact, trainer, tokenizer, model, tuning, start)
     run.summarise(
         **asdict(outcome),
         trainable_parameters=trainable,
@@ -160,7 +163,7 @@ def make_ready(
 
     from_scratch = course.pretrained is None and tuning.init_from is None
     if run.rank == 0 and model.source is ModelSource.tiny and from_scratch and not (run.directory / TINY_BASE).is_dir():
-        make_tiny_base(course.texts(), model, seed, run.directory / TINY_BASE)
+        make_tiny_base(course.texts(), model, seed, run.directory / TINY_BASE, weights=not run.dry_run)
     start = start_of(run, model, tuning, course.pretrained)
     tokenizer = load_tokenizer(model, start.tokenizer)
     if run.rank == 0:
@@ -169,13 +172,13 @@ def make_ready(
     return start, tokenizer, course.tokens(tokenizer, run.shared or run.directory / "tokens")
 
 
-def make_tiny_base(texts: Iterable[str], model: Model, seed: int, folder: Path) -> None:
-    """The base of `model=tiny`, its tokenizer fit to the training texts."""
+def make_tiny_base(texts: Iterable[str], model: Model, seed: int, folder: Path, *, weights: bool = True) -> None:
+    """The base of `model=tiny`, its tokenizer fit to the training texts; without `weights`, the config alone stands for the model."""
     from radgpt.artifacts import write_folder
     from radgpt.training.tiny import make_tiny
 
     with write_folder(folder) as temporary:
-        make_tiny(model, texts, seed, temporary)
+        make_tiny(model, texts, seed, temporary, weights=weights)
 
 
 def gpu_count() -> int:

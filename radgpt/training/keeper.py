@@ -12,8 +12,9 @@ from radgpt.training import checkpoints
 from radgpt.training.meter import Meter
 from radgpt.training.ranks import wait_for_all
 
-NO_ROOM = ("No space left", "file write failed", "Disk quota exceeded")
-"""How libraries put it that a disk is full, where they do not pass the system's error on."""
+NO_ROOM = ("No space left", "file write failed", "unexpected pos", "Disk quota exceeded")
+"""How libraries put it that a disk is full, where they do not pass the system's error on (torch's archive, closed on a full disk, finds
+itself at an unexpected position)."""
 
 
 class Keeper:

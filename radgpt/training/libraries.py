@@ -67,5 +67,5 @@ def without_deepspeed_unless_imported() -> None:
     """Keep accelerate from importing DeepSpeed to ask whether a model is wrapped by it: no model is, while nothing has imported it."""
     from accelerate.utils import other
 
-    installed = other.is_deepspeed_available  # type: ignore[attr-defined]
-    other.is_deepspeed_available = lambda: "deepspeed" in sys.modules and installed()  # type: ignore[attr-defined]
+    installed = other.is_deepspeed_available
+    other.is_deepspeed_available = lambda: "deepspeed" in sys.modules and installed()

@@ -72,4 +72,7 @@ def token_counts(batch: dict[str, Any]) -> tuple[int, int]:
     slots = batch["input_ids"].numel()
     if slots == 1:
         return 0, 1
+    if "key_rows" in batch:
+        # What examples share counts for each of them, as if each had been computed alone.
+        return len(batch["key_rows"]), len(batch["key_rows"])
     return int(batch["attention_mask"].sum()) if "attention_mask" in batch else slots, slots

@@ -22,6 +22,7 @@ from radgpt.config import (
 from radgpt.training.activations import Activations, Step, by_formula, trace
 from radgpt.training.batching import FLAT, MicroBatches
 from radgpt.training.memory import GIB, Estimate, Formats, Shape, States, estimate, shape_of, states
+from radgpt.training.prefixes import shared_with_previous
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -50,6 +51,8 @@ class Examples:
     first: np.ndarray
     last: np.ndarray
     """Places of the first and the last learned token."""
+    shared: np.ndarray | None = None
+    """With `training.share_prefixes`, as `batching.MicroBatches` takes it."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +169,15 @@ def largest_load(examples: Examples | None, training: Training, world_size: int,
     flat = training.batching in FLAT
     loads = [
         load_of(examples, np.asarray(batch), flat)
-        for step in MicroBatches(examples.tokens, training, world_size, 0, seed).steps()
+        for step in MicroBatches(examples.tokens, training, world_size, 0, seed, examples.shared).steps()
         for batch in step
         if batch
     ]
-    return Load(*(max(values) for values in zip(*((load.rows, load.tokens, load.learned) for load in loads), strict=True)))
+    largest = Load(*(max(values) for values in zip(*((load.rows, load.tokens, load.learned) for load in loads), strict=True)))
+    if packs(training):
+        # What examples share is counted for each of them here, and computed once.
+        return replace(largest, tokens=min(largest.tokens, size * training.model_max_length))
+    return largest
 
 
 def load_of(examples: Examples, batch: np.ndarray, flat: bool) -> Load:
@@ -181,7 +188,7 @@ def load_of(examples: Examples, batch: np.ndarray, flat: bool) -> Load:
     return Load(len(batch), len(batch) * int(examples.tokens[batch].max()), len(batch) * span)
 
 
-def examples_of(tokens: Any) -> Examples:
+def examples_of(tokens: Any, share_prefixes: bool = False) -> Examples:
     """What is known of the rows of `tokens.Tokens.train`."""
     column = tokens.data.column("mask").combine_chunks()
     offsets = np.asarray(column.offsets)
@@ -192,7 +199,7 @@ def examples_of(tokens: Any) -> Examples:
     some = high > low
     first, last = np.zeros(len(starts), dtype=np.int64), np.zeros(len(starts), dtype=np.int64)
     first[some], last[some] = learned[low[some]] - starts[some], learned[high[some] - 1] - starts[some]
-    return Examples(ends - starts, high - low, first, last)
+    return Examples(ends - starts, high - low, first, last, shared_with_previous(tokens) if share_prefixes else None)
 
 
 def micro_batches(size: int) -> list[int]:

@@ -12,7 +12,7 @@ from radgpt.run import Run
 from radgpt.training.accelerators import Accelerator, find, this_accelerator
 from radgpt.training.batching import MicroBatches, pad_waste
 from radgpt.training.flops import operations_per_token
-from radgpt.training.memory import GIB, Estimate, meta_network
+from radgpt.training.memory import CONTEXT, GIB, Estimate, meta_network
 from radgpt.training.plans import LEARNED, Plan, changes, cheapest, examples_of, packs, table
 
 if TYPE_CHECKING:
@@ -52,13 +52,14 @@ def device_here(processes: int) -> Device:
     Args:
         processes: of this training, on this machine.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
     import torch
 
     here = this_accelerator()
     if here is None:
         return Device("CPU", psutil.virtual_memory().available / processes / GIB, None, False)
-    return gpu(here, torch.cuda.mem_get_info()[0] / GIB)
+    # This process's own context is there already, and is counted with what the training takes.
+    return gpu(here, (torch.cuda.mem_get_info()[0] + CONTEXT) / GIB)
 
 
 def check_before_training(
@@ -85,7 +86,7 @@ def check_before_training(
     if run.rank != 0 or not preflight.enabled:
         return
     device = device_here(int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
-    examples = examples_of(tokens.train)
+    examples = examples_of(tokens.train, training.share_prefixes)
     plan = Plan(config_of(model, base), model, tuning, training, deepspeed, run.world_size, device.is_gpu, seed, examples)
     told = [model_line(plan), data_line(plan, tokens), steps_line(plan)]
     run.say("\n".join(f"  {line}" for line in told))
@@ -118,7 +119,7 @@ def foretell(
     """
     quieten()
     device = gpu(find(preflight.gpu)) if preflight.gpu else device_here(run.world_size)
-    examples = None if tokens is None else examples_of(tokens.train)
+    examples = None if tokens is None else examples_of(tokens.train, training.share_prefixes)
     learned = 1.0 if isinstance(training, Pretraining) else LEARNED
     plan = Plan(config, model, tuning, training, deepspeed, run.world_size, device.is_gpu, seed, examples, learned)
     run.say("\n".join(f"  {line}" for line in report(plan, device, tokens)))
@@ -180,7 +181,7 @@ def steps_of(plan: Plan) -> tuple[int, int]:
     """Optimizer steps in an epoch, and in all."""
     if plan.examples is None:
         raise ValueError("without examples there are no steps to count")
-    batches = len(MicroBatches(plan.examples.tokens, plan.training, plan.world_size, 0, plan.seed))
+    batches = len(MicroBatches(plan.examples.tokens, plan.training, plan.world_size, 0, plan.seed, plan.examples.shared))
     each = math.ceil(batches / plan.training.gradient_accumulation_steps)
     return each, plan.training.max_steps if plan.training.max_steps > 0 else math.ceil(plan.training.num_train_epochs * each)
 

@@ -49,7 +49,10 @@ def process_group(world_size: int, timeout_seconds: int, with_deepspeed: bool) -
             distributed.init_process_group("nccl" if on_gpu else "gloo", store=own, rank=rank, world_size=size, timeout=timeout)
         if with_deepspeed:
             from deepspeed.comm import init_distributed
+            from deepspeed.ops import __compatible_ops__ as buildable
 
+            # A way for CPUs to talk that it would compile first, for minutes, and wait for ever where an earlier build was killed.
+            buildable["deepspeed_shm_comm"] = False
             # accelerate does it for GPUs only, and without it ZeRO-3 takes each rank for all there are while weights are read.
             init_distributed(distributed.get_backend(), auto_mpi_discovery=False, verbose=False)
         yield

@@ -2,7 +2,6 @@
 
 import json
 import random
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +28,8 @@ class Samples:
         self, rows: "datasets.Dataset | None", count: int, seed: int, tokenizer: "PreTrainedTokenizerBase", file: Path | None
     ) -> None:
         """Answer `count` of the validation rows (none where `count` is 0), and write to `file`, or nowhere on ranks other than 0."""
-        order = random.Random(seed).sample(range(len(rows)), len(rows)) if rows is not None and count else []
-        # Raw reports are learned from their first token on and have no prompt.
-        prompted = (row for number in order if len(split(row := rows[number])[0]) > 1)  # type: ignore[index]
-        self._rows = list(islice(prompted, count))
+        chosen = random.Random(seed).sample(range(len(rows)), min(count, len(rows))) if rows is not None else []
+        self._rows = [rows[number] for number in sorted(chosen)] if rows is not None else []
         self._tokenizer = tokenizer
         self._file = file
 

@@ -27,13 +27,14 @@ CHAT_TEMPLATE = (
 """In the manner of ChatML; `generation` marks what is learned for other software that reads the tokenizer."""
 
 
-def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path) -> None:
+def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path, *, weights: bool = True) -> None:
     """Write a model and its tokenizer into a folder, as `from_pretrained` reads them.
 
     Args:
         model: `tiny_hidden_size`, `tiny_layers` and `tiny_vocab_size` give the shape.
         texts: what byte-level BPE merges are learned from (the tokenizer can spell any other text as well).
         seed: of the weights; the same settings, texts and seed give the same files.
+        weights: whether to make them, or the model's config alone.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
@@ -57,6 +58,9 @@ def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path) -> No
     set_seed(seed)
     config = tiny_config(model, len(tokenizer))
     config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
+    if not weights:
+        config.save_pretrained(folder)
+        return
     network = LlamaForCausalLM(config)
     network.save_pretrained(folder)
 

@@ -27,6 +27,10 @@ def test_settings_keep_their_value(tmp_path):
         save_strategy="steps",
         save_steps=7,
         ddp_timeout=11,
+        optim="adafactor",
+        adam_beta1=0.8,
+        adam_beta2=0.95,
+        adam_epsilon=1e-6,
     )
     made = arguments(tmp_path, training)
     same = (
@@ -40,6 +44,10 @@ def test_settings_keep_their_value(tmp_path):
         "save_strategy",
         "save_steps",
         "ddp_timeout",
+        "optim",
+        "adam_beta1",
+        "adam_beta2",
+        "adam_epsilon",
     )
     assert {name: getattr(made, name) for name in same} == {name: getattr(training, name) for name in same}
     assert (made.seed, made.data_seed, made.report_to) == (3, 3, [])
@@ -48,6 +56,8 @@ def test_settings_keep_their_value(tmp_path):
 def test_warm_up_is_a_share_of_the_steps(tmp_path):
     assert arguments(tmp_path, Training(warmup_ratio=0.03)).get_warmup_steps(200) == 6
     assert arguments(tmp_path, Training(warmup_ratio=0.0)).get_warmup_steps(200) == 0
+    assert arguments(tmp_path, Training(warmup_ratio=0.03, warmup_steps=20)).get_warmup_steps(200) == 20
+    assert arguments(tmp_path, Training(warmup_ratio=0.03, warmup_steps=0)).get_warmup_steps(200) == 0
 
 
 def test_the_loss_before_the_first_step_is_taken_once(tmp_path):
@@ -62,7 +72,48 @@ def test_the_loss_before_the_first_step_is_taken_once(tmp_path):
     assert not on_start(True, False, eval_strategy="no")
 
 
-@pytest.mark.parametrize(("name", "value"), [("save_strategy", "sometimes"), ("eval_strategy", "best"), ("lr_scheduler_type", "cosin")])
+def test_the_best_checkpoint_is_chosen_by_what_is_measured_and_saved(tmp_path):
+    made = arguments(tmp_path, Training(load_best_model_at_end=True, metric_for_best_model="eval_loss/summarization"))
+    assert (made.load_best_model_at_end, made.metric_for_best_model, made.greater_is_better) == (True, "eval_loss/summarization", False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"load_best_model_at_end": True, "eval_strategy": "no"}, "load_best_model_at_end=true needs evaluations"),
+        ({"early_stopping_patience": 3, "eval_strategy": "no"}, "early_stopping_patience=3 needs evaluations"),
+        ({"load_best_model_at_end": True, "save_strategy": "steps"}, "set training.save_strategy=epoch"),
+        (
+            {"load_best_model_at_end": True, "save_strategy": "steps", "eval_strategy": "steps", "save_steps": 10, "eval_steps": 4},
+            "training.save_steps=10 must be a multiple of training.eval_steps=4",
+        ),
+    ],
+)
+def test_a_best_that_is_never_measured_or_saved_is_refused(tmp_path, settings, told):
+    with pytest.raises(UserError, match=told):
+        arguments(tmp_path, Training(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"warmup_steps": -1}, "warmup_steps=-1 must not be negative"),
+        ({"sample_generations": -1}, "sample_generations=-1 must not be negative"),
+        ({"adam_beta2": 1.0}, r"adam_beta2=1.0 must lie in \[0, 1\)"),
+        ({"early_stopping_patience": 0}, "early_stopping_patience=0 must be at least 1"),
+        ({"save_total_limit": 0}, "save_total_limit=0 must be at least 1"),
+        ({"max_loss_spike": 1.0}, "max_loss_spike=1.0 must be above 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, told):
+    with pytest.raises(UserError, match=told):
+        Training(**settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("save_strategy", "sometimes"), ("eval_strategy", "best"), ("lr_scheduler_type", "cosin"), ("optim", "adamw_torsh")],
+)
 def test_unknown_values_are_refused(tmp_path, name, value):
     with pytest.raises(UserError, match=rf"training\.{name}={value} is unknown; choose one of .*"):
         arguments(tmp_path, Training(**{name: value}))

@@ -129,7 +129,7 @@ def test_a_window_shorter_than_an_example_is_kept():
 
 
 def test_a_token_sees_itself_and_so_many_before_it():
-    assert band(4, 2, torch.device("cpu")).int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+    assert band(4, 4, 2, torch.device("cpu")).int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
 
 
 @pytest.mark.parametrize("build", [llama, gemma3], ids=lambda build: build.__name__)
@@ -180,8 +180,8 @@ def test_a_saved_model_does_not_name_the_attention(tmp_path):
 def test_dropout_is_passed_on():
     q = k = v = torch.randn(1, 2, 6, 8)
     torch.manual_seed(0)
-    dropped = segment_by_segment(q, k, v, [4, 2], 0.5, None, None)
-    assert not torch.equal(dropped, segment_by_segment(q, k, v, [4, 2], 0.0, None, None))
+    dropped = segment_by_segment(q, k, v, [4, 2], [4, 2], 0.5, None, None)
+    assert not torch.equal(dropped, segment_by_segment(q, k, v, [4, 2], [4, 2], 0.0, None, None))
 
 
 @pytest.mark.parametrize("batching", [Batching.padded, Batching.grouped], ids=lambda mode: mode.value)
@@ -285,8 +285,8 @@ def test_kernels_are_called_as_the_slow_way_computes(monkeypatch, kernel, window
     torch.manual_seed(0)
     q, k, v = torch.randn(1, 4, 12, 8), torch.randn(1, 2, 12, 8), torch.randn(1, 2, 12, 8)
     bounds = torch.tensor([0, 7, 12], dtype=torch.int32)
-    fast = by_kernel(kernel, q, k, v, bounds, 7, 0.0, 0.3, window)
-    torch.testing.assert_close(fast, segment_by_segment(q, k, v, [7, 5], 0.0, 0.3, window), rtol=1e-5, atol=1e-5)
+    fast = by_kernel(kernel, q, k, v, (bounds, bounds), (7, 7), 0.0, 0.3, window)
+    torch.testing.assert_close(fast, segment_by_segment(q, k, v, [7, 5], [7, 5], 0.0, 0.3, window), rtol=1e-5, atol=1e-5)
     if kernel == "torch":
         assert calls == [{"scale": 0.3, "window_size": (-1 if window is None else 2, 0), "enable_gqa": True}]
     else:

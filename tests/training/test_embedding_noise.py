@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from radgpt.config import Method, Training, Tuning
+from radgpt.errors import UserError
 from radgpt.training.adapters import prepare_for_tuning
 from radgpt.training.embedding_noise import add_noise, example_lengths
 
@@ -42,7 +43,8 @@ def test_noise_goes_by_the_length_of_the_example():
     # Uniform up to 1 / sqrt(length); the largest of many draws comes close to it.
     assert 0.98 / 20 < most[0].max() <= 1 / 20 + 1e-4
     assert 0.98 / 10 < most[1, :100].max() <= 1 / 10 + 1e-4
-    flat = moved(model, input_ids=ids[:1], cu_seq_lens_q=torch.tensor([0, 100, 400], dtype=torch.int32))[0]
+    bounds = torch.tensor([0, 100, 400], dtype=torch.int32)
+    flat = moved(model, input_ids=ids[:1], cu_seq_lens_q=bounds, cu_seq_lens_k=bounds)[0]
     assert 0.98 / 10 < flat[:100].max() <= 1 / 10 + 1e-4
     assert 0.98 / 300**0.5 < flat[100:].max() <= 1 / 300**0.5 + 1e-4
 
@@ -70,7 +72,15 @@ def test_noise_is_drawn_under_adapters_and_saved_by_none(tmp_path, method):
     assert saved == names
 
 
+def test_noise_of_no_strength_is_refused():
+    with pytest.raises(UserError, match=r"training\.neftune_noise_alpha=0 must be above 0; null adds no noise"):
+        Training(neftune_noise_alpha=0)
+
+
 def test_lengths_of_examples():
-    assert example_lengths(torch.tensor([[1, 1, 0], [1, 1, 1]]), None).tolist() == [[2], [3]]
-    assert example_lengths(None, torch.tensor([0, 2, 3])).tolist() == [[2, 2, 1]]
-    assert example_lengths(None, None) is None
+    assert example_lengths(torch.tensor([[1, 1, 0], [1, 1, 1]]), None, None).tolist() == [[2], [3]]
+    bounds = torch.tensor([0, 2, 3])
+    assert example_lengths(None, bounds, bounds).tolist() == [[2, 2, 1]]
+    # The second example takes two tokens from the first.
+    assert example_lengths(None, bounds, torch.tensor([0, 2, 5])).tolist() == [[2, 2, 3]]
+    assert example_lengths(None, None, None) is None

@@ -8,18 +8,22 @@ from tiny_model import tiny_model
 from radgpt.training.samples import SAMPLES_FILE, Samples, split
 
 
-def rows(count=6, **more):
+def rows(count=6):
+    tokenizer = tiny_model()[1]
+    prompt, answer = tokenizer.encode("Is there a fracture?"), tokenizer.encode("No pneumothorax is seen.")
+    ids, mask = prompt + answer, [0] * len(prompt) + [1] * len(answer)
     return datasets.Dataset.from_list(
-        [
-            {"input_ids": [3, 4, 5, 6 + number, 2], "mask": [0, 0, 0, 1, 1], "id": f"p{number}/0", "task": "t"} | more
-            for number in range(count)
-        ]
+        [{"input_ids": [3 + number, *ids], "mask": [0, *mask], "id": f"p{number}/0", "task": "t"} for number in range(count)]
     )
 
 
 def test_a_prompt_ends_where_the_first_answer_begins():
     row = {"input_ids": [1, 2, 3, 4, 5, 6], "mask": [0, 0, 1, 1, 0, 1]}
     assert split(row) == ([1, 2], [3, 4])
+
+
+def test_of_a_raw_report_the_second_half_is_asked_for():
+    assert split({"input_ids": [1, 2, 3, 4, 5], "mask": [1, 1, 1, 1, 1]}) == ([1, 2, 3], [4, 5])
 
 
 def test_the_same_prompts_each_time_and_text_in_the_file_alone(tmp_path):
@@ -36,10 +40,9 @@ def test_the_same_prompts_each_time_and_text_in_the_file_alone(tmp_path):
     assert set(numbers[0]) == {"sample_tokens", "sample_ended", "sample_rougeL"}
 
 
-def test_none_are_taken_where_none_are_asked_for_or_nothing_asks(tmp_path):
+def test_none_are_taken_where_none_are_asked_for_or_there_is_no_validation():
     network, tokenizer = tiny_model()
-    reports = rows(mask=[1, 1, 1, 1, 1])
-    for samples in (Samples(rows(), 0, 0, tokenizer, None), Samples(None, 2, 0, tokenizer, None), Samples(reports, 2, 0, tokenizer, None)):
+    for samples in (Samples(rows(), 0, 0, tokenizer, None), Samples(None, 2, 0, tokenizer, None)):
         assert samples.take(network, 0) == {}
 
 

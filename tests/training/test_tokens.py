@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -130,7 +131,8 @@ def test_a_report_is_cut_from_its_end_until_the_pair_fits(tmp_path, tokenizer):
     words = [f"w{number}" for number in range(80)]
     long = [pair(0, "train", "No.", " ".join(words)), pair(1, "train", "No.", " ".join(words), known=False), pair(2, "train", "No.")]
     write_dataset(tmp_path, train=long)
-    limit = 140
+    # With 20 of the words it fits exactly.
+    limit = len(tokenise.training_examples(tokenizer, pair(0, "train", "No.", " ".join(words[:20])).messages)[0].ids)
     found = made(tmp_path, Training(model_max_length=limit, too_long=TooLong.cut_report), tokenizer)
     # Nobody knows where the report of the second one stands.
     assert [row["id"] for row in found.train] == ["0/0", "2/0"]
@@ -140,10 +142,8 @@ def test_a_report_is_cut_from_its_end_until_the_pair_fits(tmp_path, tokenizer):
     kept, _, behind = rest.partition("\n\n")
     assert opening == "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n"
     assert behind == f"{QUESTION}<|im_end|>\n<|im_start|>assistant\nNo.<|im_end|>\n"
-    assert kept.split() == words[: len(kept.split())]
-    # One word more would be too many.
-    longer = pair(0, "train", "No.", " ".join(words[: len(kept.split()) + 1]))
-    assert len(found.train[0]["input_ids"]) <= limit < len(tokenise.training_examples(tokenizer, longer.messages)[0].ids)
+    assert kept.split() == words[:20]
+    assert len(found.train[0]["input_ids"]) == limit
 
 
 def test_a_pair_that_is_too_long_without_its_report_is_dropped(tmp_path, tokenizer):
@@ -254,18 +254,22 @@ def test_no_report_of_the_training_split(tmp_path):
 
 def test_runs_on_the_same_tokens_make_them_once(dataset, tokenizer, tmp_path, monkeypatch):
     made_by = []
-    monkeypatch.setattr(tokens, "write_parts", lambda parts, *rest: (made_by.append(threading.get_ident()), rest[-1].mkdir()))
+
+    def write_slowly(parts, *rest):
+        made_by.append(threading.get_ident())
+        time.sleep(0.3)
+        rest[-1].mkdir(exist_ok=True)
 
     def ask():
         return prepared_tokens(write_tokens, dataset, Training(learning_rate=1e-3), 0, tokenizer, tmp_path / "shared")
 
-    first = ask()
-    several = [threading.Thread(target=ask) for _ in range(3)]
+    monkeypatch.setattr(tokens, "write_parts", write_slowly)
+    several = [threading.Thread(target=ask) for _ in range(4)]
     for thread in several:
         thread.start()
     for thread in several:
         thread.join()
-    assert ask() == first == tmp_path / "shared" / tokens_key(write_tokens, dataset, Training(), 0, tokenizer)
+    assert ask() == tmp_path / "shared" / tokens_key(write_tokens, dataset, Training(), 0, tokenizer)
     assert len(made_by) == 1
 
 

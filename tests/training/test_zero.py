@@ -131,12 +131,26 @@ def test_what_two_processes_began_one_finishes_as_if_alone(method, stage, folder
     """DeepSpeed's shards are joined, and the examples of each step stay the same."""
     before, engine = by_pair[f"{method}-killed{stage}"]
     assert engine is None and max(before) == 3
+    if method == "full":
+        refuse_unlike(folder / f"{method}-killed{stage}" / "checkpoints" / "checkpoint-3")
     after, engine = train(
         Case(f"{method}-killed{stage}", METHODS[method], zero(stage), replace(TWO, save_strategy="steps")), folder, dataset
     )
     assert engine == f"deepspeed-zero{stage}" and min(after) == 4
     alone, _ = by_one[method]
     assert before | after == pytest.approx(alone, abs=1e-3)
+
+
+def refuse_unlike(checkpoint):
+    """DeepSpeed's own `zero_to_fp32`, which it leaves in each checkpoint as a script, must give the model saved beside its shards."""
+    import torch
+    from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
+    from safetensors.torch import load_file
+
+    assert (checkpoint / "zero_to_fp32.py").is_file()
+    joined = get_fp32_state_dict_from_zero_checkpoint(str(checkpoint))
+    for name, weight in load_file(checkpoint / "model.safetensors").items():
+        torch.testing.assert_close(joined[name].detach(), weight, msg=name)
 
 
 def test_what_one_process_began_two_finish(folder, dataset, by_one, by_pair):
