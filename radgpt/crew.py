@@ -25,6 +25,7 @@ SILENCE_SECONDS = 300.0
 """A member that has not beaten for so long is taken for dead."""
 GRACE_SECONDS = 30.0
 """After a failure elsewhere, a process that waits inside a collective, where no signal reaches it, is ended after so long."""
+TAKEN, OBEYED = "taken", "obeyed"
 END = "end"
 """The order that ends the followers."""
 
@@ -73,14 +74,14 @@ class Crew:
         self._await(f"order/{self.told}")
         return dict(json.loads(self.store.get(f"order/{self.told}")))
 
-    def obeyed(self) -> None:
-        """Tell the leader that the last order is carried out."""
-        if self.store.add(f"obeyed/{self.told}", 1) == self.size - 1:
-            self.store.set(f"all_obeyed/{self.told}", "1")
+    def report(self, word: str) -> None:
+        """Tell the leader how far this follower is with the last order: TAKEN or OBEYED."""
+        if self.store.add(f"{word}/{self.told}", 1) == self.size - 1:
+            self.store.set(f"all {word}/{self.told}", "1")
 
-    def await_all(self) -> None:
-        """Wait until every follower has carried out the last order."""
-        self._await(f"all_obeyed/{self.told}")
+    def await_all(self, word: str) -> None:
+        """Wait until every follower has reported the word about the last order."""
+        self._await(f"all {word}/{self.told}")
 
     def _await(self, key: str) -> None:
         while not self.store.check([key]):
@@ -142,7 +143,7 @@ class Crew:
         if not stopped.wait(GRACE_SECONDS):
             for process in multiprocessing.active_children():
                 process.kill()
-            if self.by_hand:
+            if self.by_hand or not stopped.wait(GRACE_SECONDS):
                 os._exit(1)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from radgpt import stages
 from radgpt.config import Config, Governance, Launch, Launcher, as_mapping
-from radgpt.crew import END, Crew, interrupt, nodes_crew, ranks_crew, watched
+from radgpt.crew import END, OBEYED, TAKEN, Crew, interrupt, nodes_crew, ranks_crew, watched
 from radgpt.errors import UserError
 from radgpt.governance.modes import created_for
 from radgpt.records import canonical_digest
@@ -61,7 +61,7 @@ def crew_of(config: Config) -> Iterator[Crew | None]:
             yield crew
             if crew.leads:
                 crew.order(do=END)
-                crew.await_all()
+                crew.await_all(OBEYED)
     finally:
         CREW.reset(token)
 
@@ -104,13 +104,15 @@ def follow(crew: Crew, config: Config) -> None:
         )
         if not job.directory.is_dir():
             raise UserError(f"outputs={config.outputs}: {crew.noun} {crew.rank} does not see {job.directory}; all must share it")
+        # Before processes wait for each other where no signal ends them.
+        crew.report(TAKEN)
         with created_for(governance):
             if crew.by_hand:
                 work(job)
             else:
                 on_ranks(job, crew, order["port"])
-        crew.obeyed()
-    crew.obeyed()
+        crew.report(OBEYED)
+    crew.report(OBEYED)
 
 
 def settings_digest(config: Config) -> str:
@@ -139,8 +141,9 @@ def launch(job: Job) -> dict[str, Any]:
         port=port,
     )
     try:
+        crew.await_all(TAKEN)
         metrics = work(job) if crew.by_hand else on_ranks(job, crew, port)
-        crew.await_all()
+        crew.await_all(OBEYED)
     except (KeyboardInterrupt, RuntimeError):
         if failure := crew.failure():
             raise failure from None
