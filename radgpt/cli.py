@@ -74,13 +74,17 @@ def compose_and_run() -> None:
     failures: list[Exception] = []
 
     def job(cfg: DictConfig) -> float | None:
+        sweeps = HydraConfig.get().mode is RunMode.MULTIRUN
+        if sweeps and (reason := why_no_sweep(cfg)):
+            # All its jobs are refused alike, which one line says.
+            failures.append(UserError(reason))
+            return None
         try:
-            if HydraConfig.get().mode is RunMode.MULTIRUN:
-                refuse_sweep_of_many(cfg)
+            if sweeps:
                 seal_sweep(Path(HydraConfig.get().sweep.dir), cfg.data.governance)
             return run(validated(cfg), list(HydraConfig.get().overrides.task))
         except Exception as error:
-            if HydraConfig.get().mode is RunMode.MULTIRUN:
+            if sweeps:
                 tell_at_once(error)
             # Hydra would print a line of its own about an exception that leaves a single job.
             failures.append(error)
@@ -154,18 +158,15 @@ def conf_folder() -> Path:
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
-def refuse_sweep_of_many(cfg: DictConfig) -> None:
-    """Refuse `-m` where several processes were given the command: the sweep of each would choose for itself."""
+def why_no_sweep(cfg: DictConfig) -> str | None:
+    """Why there can be no sweep where several processes were given the command: that of each would choose for itself."""
     from radgpt.launch import started_by_hand
 
     if started_by_hand():
-        raise UserError(
-            "-m cannot be started by torchrun or deepspeed; start one process with -m launch=torchrun launch.processes=N instead"
-        )
+        return "-m cannot be started by torchrun or deepspeed; start one process with -m launch=torchrun launch.processes=N instead"
     if cfg.launch.launcher is Launcher.torchrun and cfg.launch.nodes > 1:
-        raise UserError(
-            f"-m cannot be typed on each of launch.nodes={cfg.launch.nodes}; give every combination by itself, or use launch=slurm"
-        )
+        return f"-m cannot be typed on each of launch.nodes={cfg.launch.nodes}; give every combination by itself, or use launch=slurm"
+    return None
 
 
 def warn_of_open_mimic(config: Config) -> None:

@@ -4,13 +4,15 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radgpt.errors import UserError
 from radgpt.run import Run
 from radgpt.training import checkpoints
-from radgpt.training.meter import Meter
 from radgpt.training.ranks import wait_for_all
+
+if TYPE_CHECKING:
+    from radgpt.training.meter import Meter
 
 NO_ROOM = ("No space left", "file write failed", "unexpected pos", "Disk quota exceeded")
 """How libraries put it that a disk is full, where they do not pass the system's error on (torch's archive, closed on a full disk, finds
@@ -20,7 +22,7 @@ itself at an unexpected position)."""
 class Keeper:
     """The last of the Trainer's watchers: ends a training that was asked to stop once its checkpoint is whole."""
 
-    def __init__(self, run: Run, meter: Meter, limit: int | None) -> None:
+    def __init__(self, run: Run, meter: "Meter", limit: int | None) -> None:
         self._run = run
         self._meter = meter
         self._limit = limit

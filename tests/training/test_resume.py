@@ -6,7 +6,7 @@ from radgpt.config import Training
 from radgpt.errors import UserError
 from radgpt.run import Run
 from radgpt.training import checkpoints
-from radgpt.training.resume import tidy_checkpoints, resume
+from radgpt.training.resume import resume, tidy_checkpoints
 
 TRAINING = Training(per_device_train_batch_size=2, gradient_accumulation_steps=4)
 
