@@ -95,8 +95,8 @@ def measure(dataset: str, tokenizer_folder: str, workers: int) -> dict[str, Any]
     import pyarrow.compute as compute
 
     from radgpt.models import load_tokenizer
-    from radgpt.training.packing import best_fit_decreasing
-    from radgpt.training.tokens import read_tokens, write_tokens
+    from radgpt.training.data.packing import best_fit_decreasing
+    from radgpt.training.data.tokens import read_tokens, write_tokens
 
     training = Training(batching=Batching.packed, workers=workers)
     tokenizer = load_tokenizer(Model(name_or_path=tokenizer_folder), tokenizer_folder)

@@ -14,11 +14,11 @@ from omegaconf import DictConfig
 
 from radgpt import stages
 from radgpt.config import Config, Governance, Launcher, Source
-from radgpt.crew import ToldElsewhereError
 from radgpt.errors import UserError
 from radgpt.governance.modes import close_to_others
 from radgpt.governance.redaction import redact_sweep
 from radgpt.governance.telemetry import switch_off_telemetry
+from radgpt.launching.crew import ToldElsewhereError
 from radgpt.mistakes import explain
 from radgpt.validation import validated
 

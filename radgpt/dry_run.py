@@ -100,7 +100,7 @@ def plainly(stage: stages.Stage, stage_key: str, reads: Reads, unfinished: Path 
 def tell_memory(config: Config, stage: stages.Stage) -> None:
     """Print what is known of a training before there is anything to train on."""
     from radgpt.models import prepare_base, quieten
-    from radgpt.training.preflight import config_of, foretell
+    from radgpt.training.planning.preflight import config_of, foretell
     from radgpt.training.tiny import tiny_config
 
     quieten()

@@ -12,13 +12,13 @@ from typing import Any
 
 from radgpt import stages
 from radgpt.config import Config, Governance, Launch, Launcher, as_mapping
-from radgpt.crew import END, OBEYED, TAKEN, Crew, interrupt, nodes_crew, ranks_crew, watched
 from radgpt.errors import UserError
 from radgpt.governance.modes import created_for
+from radgpt.launching.crew import END, OBEYED, TAKEN, Crew, interrupt, nodes_crew, ranks_crew, watched
+from radgpt.launching.slurm import slurm_place
+from radgpt.launching.torchrun import StoppedError, free_port, launch_ranks
 from radgpt.records import canonical_digest
 from radgpt.run import NoTracker, Run
-from radgpt.slurm import slurm_place
-from radgpt.torchrun import StoppedError, free_port, launch_ranks
 from radgpt.tracking import track
 
 CREW: ContextVar[Crew | None] = ContextVar("crew", default=None)

@@ -17,11 +17,11 @@ from processes import left_behind
 from test_line import manifest
 
 from radgpt.config import Launch, Launcher
-from radgpt.crew import is_here
 from radgpt.errors import UserError
 from radgpt.launch import alone, settings_digest
-from radgpt.slurm import first_host, slurm_place
-from radgpt.torchrun import ENDED, first_error, threads_for
+from radgpt.launching.crew import is_here
+from radgpt.launching.slurm import first_host, slurm_place
+from radgpt.launching.torchrun import ENDED, first_error, threads_for
 
 TWO = ("stage=finetune", "launch=torchrun", "launch.processes=2")
 

@@ -43,7 +43,7 @@ class Losses:
 
 def train(case: Case, folder: Path, dataset: Path, rank: int = 0, world_size: int = 1) -> tuple[dict[int, float], str | None]:
     """Run a case in `folder/<its name>`; gives the losses by step and the engine, None where it was killed."""
-    from radgpt.training.meter import Meter
+    from radgpt.training.watching.meter import Meter
 
     losses, taken = Losses(), Meter.on_step_end
 
@@ -98,7 +98,7 @@ def shard_over_cpus() -> None:
     """Let accelerate take this process's ranks on CPUs for GPUs from now on: FSDP2 needs none, but accelerate knows no other way."""
     from accelerate.state import DistributedType, PartialState
 
-    from radgpt.training import fsdp
+    from radgpt.training.engine import fsdp
 
     os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     PartialState._prepare_backend = lambda *given: ("gloo", DistributedType.MULTI_GPU)  # type: ignore[method-assign]

@@ -46,7 +46,7 @@ def run(
         return
 
     def tokens(tokenizer: "PreTrainedTokenizerBase", shared: Path) -> Path:
-        from radgpt.training.tokens import prepared_tokens, write_tokens
+        from radgpt.training.data.tokens import prepared_tokens, write_tokens
 
         return prepared_tokens(write_tokens, dataset, training, seed, tokenizer, shared)
 

@@ -42,7 +42,7 @@ def run(
     )
 
     def tokens(tokenizer: "PreTrainedTokenizerBase", shared: Path) -> Path:
-        from radgpt.training.tokens import prepared_tokens, write_report_tokens
+        from radgpt.training.data.tokens import prepared_tokens, write_report_tokens
 
         return prepared_tokens(write_report_tokens, reports, pretraining, seed, tokenizer, shared, dataset)
 

@@ -10,14 +10,14 @@ from radgpt.config import DeepSpeed, Model, ModelSource, Preflight, Training, Tu
 from radgpt.models import load_base, load_tokenizer, quieten
 from radgpt.origin import TINY_BASE
 from radgpt.run import Run
-from radgpt.training import checkpoints
-from radgpt.training.keeper import room_for
-from radgpt.training.libraries import import_libraries
-from radgpt.training.quantization import refuse_missing
-from radgpt.training.ranks import process_group, wait_for_all
-from radgpt.training.resume import resume, tidy_checkpoints
-from radgpt.training.start import Start, start_of
-from radgpt.training.trained_folder import write_trained
+from radgpt.training.engine.libraries import import_libraries
+from radgpt.training.engine.ranks import process_group, wait_for_all
+from radgpt.training.loop import checkpoints
+from radgpt.training.loop.keeper import room_for
+from radgpt.training.loop.resume import resume, tidy_checkpoints
+from radgpt.training.tuning.quantization import refuse_missing
+from radgpt.training.tuning.start import Start, start_of
+from radgpt.training.tuning.trained_folder import write_trained
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -57,9 +57,9 @@ def fit(
         rehearse(run, course, model, tuning, training, deepspeed, preflight, seed)
         return
     import_libraries()
-    from radgpt.training.deepspeed import refuse_unusable
-    from radgpt.training.fsdp import refuse_unsharded
-    from radgpt.training.trainer import clear_traces
+    from radgpt.training.engine.deepspeed import refuse_unusable
+    from radgpt.training.engine.fsdp import refuse_unsharded
+    from radgpt.training.loop.trainer import clear_traces
 
     refuse_unusable(deepspeed, training)
     refuse_unsharded(training, deepspeed, run.world_size)
@@ -84,8 +84,8 @@ def rehearse(
     seed: int,
 ) -> None:
     """Prepare in the dry run's folder and print what training would take, without loading weights."""
-    from radgpt.training.preflight import config_of, foretell
-    from radgpt.training.tokens import read_tokens
+    from radgpt.training.data.tokens import read_tokens
+    from radgpt.training.planning.preflight import config_of, foretell
 
     quieten()
     start, _, folder = make_ready(run, course, model, tuning, training, seed)
@@ -108,12 +108,12 @@ def prepare_and_train(
     refuse_missing(tuning.quantization)
     from transformers import set_seed
 
-    from radgpt.training.adapters import prepare_for_tuning
-    from radgpt.training.arguments import training_arguments, weight_format
-    from radgpt.training.attention import use_segment_attention
-    from radgpt.training.preflight import check_before_training
-    from radgpt.training.tokens import read_tokens
-    from radgpt.training.trainer import train
+    from radgpt.training.data.tokens import read_tokens
+    from radgpt.training.loop.arguments import training_arguments, weight_format
+    from radgpt.training.loop.trainer import train
+    from radgpt.training.planning.preflight import check_before_training
+    from radgpt.training.tuning.adapters import prepare_for_tuning
+    from radgpt.training.tuning.attention import use_segment_attention
 
     work = run.directory / "checkpoints"
     ready = make_ready(run, course, model, tuning, training, seed) if run.rank == 0 else None
@@ -159,7 +159,7 @@ def make_ready(
     run: Run, course: Course, model: Model, tuning: Tuning, training: Training, seed: int
 ) -> "tuple[Start, PreTrainedTokenizerBase, Path]":
     """Where training starts, the tokenizer, and the folder of tokens: made by rank 0, and then found by the others."""
-    from radgpt.training.arguments import refuse_too_long
+    from radgpt.training.loop.arguments import refuse_too_long
 
     from_scratch = course.pretrained is None and tuning.init_from is None
     if run.rank == 0 and model.source is ModelSource.tiny and from_scratch and not (run.directory / TINY_BASE).is_dir():

@@ -48,7 +48,7 @@ def test_push_to_hub_in_an_experiment_file_is_refused_too(tmp_path: Path) -> Non
 
 
 def test_the_trainer_uploads_nothing_and_reports_to_nobody(tmp_path: Path) -> None:
-    from radgpt.training.arguments import training_arguments
+    from radgpt.training.loop.arguments import training_arguments
 
     model = Model(source=ModelSource.tiny, name_or_path="tiny")
     arguments = training_arguments(Training(), DeepSpeed(), model, 0, output=tmp_path, evaluate=False, resumed=False)

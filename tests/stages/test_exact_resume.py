@@ -9,8 +9,8 @@ from small_training import FULL, LORA, TRAINING, run_ranks, tuned
 
 from radgpt.artifacts import digest
 from radgpt.config import Batching, DeepSpeed, Zero
-from radgpt.training import checkpoints, fit
-from radgpt.training.meter import Meter
+from radgpt.training.loop import checkpoints, fit
+from radgpt.training.watching.meter import Meter
 
 EVERY_TWO = replace(TRAINING, save_steps=2, eval_strategy="steps", eval_steps=2, sample_generations=0)
 

@@ -68,7 +68,7 @@ KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 from small_training import FULL, LORA, tuned
-from radgpt.training import checkpoints
+from radgpt.training.loop import checkpoints
 
 seal = checkpoints.seal
 

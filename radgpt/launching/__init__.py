@@ -1,0 +1,1 @@
+"""One process or many, here, on several machines or under Slurm."""

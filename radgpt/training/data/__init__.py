@@ -1,0 +1,1 @@
+"""Pairs and reports as tokens, and tokens as micro-batches."""

@@ -1,0 +1,1 @@
+"""What training runs on: DeepSpeed, FSDP2, ranks that meet."""

@@ -1,0 +1,1 @@
+"""Steps of training: losses, checkpoints, resuming."""

@@ -1,0 +1,1 @@
+"""What is trained: the base model, adapters on it, and where training starts."""
