@@ -623,8 +623,8 @@ class Training:
     gradient_accumulation_steps: int = 8
     learning_rate: float = 2e-4
     weight_decay: float = 0.0
-    optim: str = "adamw_torch"
-    """As transformers names optimizers (`adamw_torch`, `paged_adamw_8bit`, ...)."""
+    optim: str = "adamw_torch_fused"
+    """As transformers names optimizers (`adamw_torch_fused`, `paged_adamw_8bit`, ...)."""
     adam_beta1: float = 0.9
     adam_beta2: float = 0.999
     adam_epsilon: float = 1e-8
