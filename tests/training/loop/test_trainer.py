@@ -186,14 +186,14 @@ def test_training_stops_where_nothing_gets_better(prepared, tmp_path):
 
 
 def test_the_best_checkpoint_is_kept(prepared, tmp_path):
-    settings = STEPS | {"max_steps": 6, "learning_rate": 0.5, "warmup_ratio": 0.0, "lr_scheduler_type": "constant", "max_loss_spike": None}
+    settings = STEPS | {"max_steps": 3, "learning_rate": 0.3, "warmup_ratio": 0.0, "lr_scheduler_type": "constant", "max_loss_spike": None}
     network, outcome, points = trained(
         prepared, tmp_path, save_strategy="steps", save_steps=1, save_total_limit=1, load_best_model_at_end=True, **settings
     )
     values = {step: metrics["eval/loss"] for _, step, metrics in points if "eval/loss" in metrics and step > 0}
     best = min(values, key=values.__getitem__)
-    assert best < 6, "the test needs a training that gets worse at its end"
-    assert (outcome.best_step, outcome.eval_loss, outcome.steps) == (best, values[best], 6)
+    assert best < 3, "the test needs a training that gets worse at its end"
+    assert (outcome.best_step, outcome.eval_loss, outcome.steps) == (best, values[best], 3)
     assert reference_loss(network, prepared[2].validation) == pytest.approx(values[best], rel=1e-5)
 
 
