@@ -9,7 +9,8 @@ from small_training import FULL, LORA, TRAINING, run_ranks, tuned
 
 from radgpt.artifacts import digest
 from radgpt.config import Batching, DeepSpeed, Zero
-from radgpt.training.loop import checkpoints, fit
+from radgpt.training import fit
+from radgpt.training.loop import checkpoints
 from radgpt.training.watching.meter import Meter
 
 EVERY_TWO = replace(TRAINING, save_steps=2, eval_strategy="steps", eval_steps=2, sample_generations=0)

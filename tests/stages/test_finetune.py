@@ -1,6 +1,5 @@
 """What the stage leaves, that a killed run ends in the same bytes, and that every engine trains the same."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -9,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import composed
 from pairs_dataset import write_dataset
-from small_training import FULL, LORA, MODEL, TRAINING, run_ranks, tuned
+from small_training import FULL, MODEL, TRAINING, run_ranks, tuned
 
 from radgpt.artifacts import digest
 from radgpt.config import Method, Training, Tuning
@@ -175,19 +173,3 @@ def test_two_processes_train_as_one(dataset, tmp_path):
     for before, after, _ in told:
         assert float(before) == pytest.approx(one.summary["eval_loss_before"], rel=1e-5)
         assert float(after) == pytest.approx(one.summary["eval_loss"], rel=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
-@pytest.mark.parametrize("option", ["zero1", "zero2", "zero3"])
-@pytest.mark.parametrize("tuning", [LORA, FULL], ids=["lora", "full"])
-def test_deepspeed_trains_as_the_trainer_does(dataset, tmp_path, option, tuning):
-    plain = tuned(tmp_path / "plain", dataset, tuning)
-    zero = tuned(tmp_path / "zero", dataset, tuning, deepspeed=composed(f"deepspeed={option}").deepspeed)
-    assert zero.summary["engine"] == f"deepspeed-{option}"
-    assert zero.summary["eval_loss"] == pytest.approx(plain.summary["eval_loss"], rel=1e-3)
-    network, _ = load_trained(zero.path("checkpoint"), MODEL, tmp_path)
-    reference, _ = load_trained(plain.path("checkpoint"), MODEL, tmp_path)
-    for one, other in zip(network.parameters(), reference.parameters(), strict=True):
-        assert one.shape == other.shape
-        assert abs(one - other).max() < 5e-3
