@@ -220,7 +220,7 @@ def as_ordinary_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
 
 @lru_cache(maxsize=8)
 def spellings(tokenizer: "PreTrainedTokenizerBase", size: int) -> re.Pattern[str]:
-    """What spells a special token of a tokenizer with `size` tokens, the longest first; single characters and white space are left alone."""
+    """What spells a special token of a tokenizer with `size` tokens, the longest first; single characters are left alone."""
     texts = (str(tokenizer.convert_ids_to_tokens(number)).strip() for number in special_ids(tokenizer, size))
     split = sorted({text for text in texts if len(text) > 1}, key=lambda text: (-len(text), text))
     return re.compile("|".join(map(re.escape, split)) or r"(?!)")
