@@ -59,8 +59,10 @@ def fit(
     import_libraries()
     from radgpt.training.engine.deepspeed import refuse_unusable
     from radgpt.training.engine.fsdp import refuse_unsharded
+    from radgpt.training.loop.arguments import refuse_unknown
     from radgpt.training.loop.trainer import clear_traces
 
+    refuse_unknown(training)
     refuse_unusable(deepspeed, training)
     refuse_unsharded(training, deepspeed, run.world_size)
     with process_group(run.world_size, training.ddp_timeout, with_deepspeed=deepspeed.enabled):
@@ -85,9 +87,11 @@ def rehearse(
 ) -> None:
     """Prepare in the dry run's folder and print what training would take, without loading weights."""
     from radgpt.training.data.tokens import read_tokens
+    from radgpt.training.loop.arguments import refuse_unknown
     from radgpt.training.planning.preflight import config_of, foretell
 
     quieten()
+    refuse_unknown(training)
     start, _, folder = make_ready(run, course, model, tuning, training, seed)
     config, tokens = config_of(model, start.base), read_tokens(folder)
     foretell(run, model, tuning, training, deepspeed, preflight, seed, config=config, tokens=tokens)
