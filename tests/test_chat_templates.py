@@ -212,5 +212,5 @@ def test_the_template_is_in_the_keys_of_stages_that_use_the_model_and_in_no_othe
     ]
     assert len(set(tuned)) == 4
     assert keys_with("generate_answers") == keys_with("generate_answers", name="alpaca")
-    with pytest.raises(UserError, match=r"model\.chat_template=alpacca"):
+    with pytest.raises(UserError, match=r"model\.chat_template=alpacca does not exist, and is none of alpaca, bare, chatml"):
         keys_with("finetune", name="alpacca")
