@@ -88,10 +88,14 @@ def rehearse(
     """Prepare in the dry run's folder and print what training would take, without loading weights."""
     from radgpt.training.data.tokens import read_tokens
     from radgpt.training.loop.arguments import refuse_unknown
+    from radgpt.training.planning.accelerators import find
     from radgpt.training.planning.preflight import config_of, foretell
 
     quieten()
+    # What is misspelt is said before the minutes that tokenising takes.
     refuse_unknown(training)
+    if preflight.gpu is not None:
+        find(preflight.gpu)
     start, _, folder = make_ready(run, course, model, tuning, training, seed)
     config, tokens = config_of(model, start.base), read_tokens(folder)
     foretell(run, model, tuning, training, deepspeed, preflight, seed, config=config, tokens=tokens)
