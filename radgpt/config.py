@@ -1090,6 +1090,9 @@ class Config:
     chat: Chat = field(default_factory=Chat)
     review: Review = field(default_factory=Review)
 
+    def __post_init__(self) -> None:
+        refuse(not 0 <= self.seed < 2**32, f"seed={self.seed} must lie between 0 and 2**32 - 1")
+
 
 def as_mapping(section: Any) -> dict[str, Any]:
     """A section as plain values: sections inside it as dictionaries, enums by name."""
