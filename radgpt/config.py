@@ -1,5 +1,6 @@
 """What a configuration may hold: one dataclass for each group, units beside each field, rules beside what they guard."""
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, is_dataclass
@@ -664,6 +665,8 @@ class Training:
     """Seconds that a rank waits for the others."""
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            refuse(isinstance(value, float) and not math.isfinite(value), f"training.{name}={value} must be a finite number")
         for name in (
             "model_max_length",
             "num_train_epochs",

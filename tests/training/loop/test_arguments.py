@@ -103,6 +103,8 @@ def test_a_best_that_is_never_measured_or_saved_is_refused(tmp_path, settings, t
         ({"early_stopping_patience": 0}, "early_stopping_patience=0 must be at least 1"),
         ({"save_total_limit": 0}, "save_total_limit=0 must be at least 1"),
         ({"max_loss_spike": 1.0}, "max_loss_spike=1.0 must be above 1"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
+        ({"max_grad_norm": float("inf")}, "max_grad_norm=inf must be a finite number"),
         ({"max_steps": 0}, "max_steps=0 must be at least 1, or -1"),
         ({"max_steps": -7}, "max_steps=-7 must be at least 1, or -1"),
         ({"dataloader_num_workers": -1}, "dataloader_num_workers=-1 must not be negative"),
