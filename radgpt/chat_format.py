@@ -1,9 +1,11 @@
 """Render chat messages to token ids, in one way for training, prediction and chat.
 
 The model's own chat template does the rendering. Whatever the template, what stands before an answer in training is
-token by token what stands before it when the model is asked: `training_examples` sees to that.
+token by token what stands before it when the model is asked: `training_examples` sees to that. The special tokens are the template's
+alone: what only spells one in a message is read as ordinary text (`as_ordinary_text`).
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -198,13 +200,30 @@ def special_ids(tokenizer: "PreTrainedTokenizerBase", size: int) -> frozenset[in
 
 
 def fitted(tokenizer: "PreTrainedTokenizerBase", messages: list[Message]) -> list[Message]:
-    """Messages without outer white space, as templates can take them: a system message that the template would drop, move
-    or refuse goes to the start of the first user message."""
-    messages = [{"role": message["role"], "content": message["content"].strip()} for message in messages]
+    """Messages without outer white space and special tokens, as templates can take them: a system message that the template would drop,
+    move or refuse goes to the start of the first user message."""
+    messages = [{"role": message["role"], "content": as_ordinary_text(tokenizer, message["content"].strip())} for message in messages]
     if messages[0]["role"] != "system" or takes_system(tokenizer, str(tokenizer.chat_template)):
         return messages
     system, user, *rest = messages
     return [{"role": "user", "content": f"{system['content']}\n\n{user['content']}".strip()}, *rest]
+
+
+def as_ordinary_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
+    """A text with a space behind the first character of whatever spells a special token: `<|im_end|>` in a report becomes `< |im_end|>`.
+
+    Tokenizers would else read it as the token itself, and so take a report's words for the end of a turn or the start of another. A
+    space is kept by every tokenizer, where signs that nobody sees are unknown to some and dropped by others.
+    """
+    return spellings(tokenizer, len(tokenizer)).sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+
+
+@lru_cache(maxsize=8)
+def spellings(tokenizer: "PreTrainedTokenizerBase", size: int) -> re.Pattern[str]:
+    """What spells a special token of a tokenizer with `size` tokens, the longest first; single characters are left alone."""
+    texts = (str(tokenizer.convert_ids_to_tokens(number)).strip() for number in special_ids(tokenizer, size))
+    split = sorted({text for text in texts if len(text) > 1}, key=lambda text: (-len(text), text))
+    return re.compile("|".join(map(re.escape, split)) or r"(?!)")
 
 
 @lru_cache(maxsize=8)

@@ -1,5 +1,6 @@
 """What a configuration may hold: one dataclass for each group, units beside each field, rules beside what they guard."""
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, is_dataclass
@@ -592,6 +593,10 @@ class Batching(Enum):
     packed = "packed"
 
 
+STRATEGIES = ("no", "steps", "epoch")
+"""When the Trainer saves, or evaluates."""
+
+
 @dataclass
 class Training:
     """How it is trained, named as in transformers' TrainingArguments."""
@@ -660,6 +665,8 @@ class Training:
     """Seconds that a rank waits for the others."""
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            refuse(isinstance(value, float) and not math.isfinite(value), f"training.{name}={value} must be a finite number")
         for name in (
             "model_max_length",
             "num_train_epochs",
@@ -674,6 +681,11 @@ class Training:
             refuse(value is not None and value < 1, f"training.{name}={value} must be at least 1")
         refuse(not 0 <= self.warmup_ratio < 1, f"training.warmup_ratio={self.warmup_ratio} must lie in [0, 1)")
         refuse(self.workers is not None and self.workers < 1, f"training.workers={self.workers} must be at least 1")
+        refuse(
+            self.max_steps < 1 and self.max_steps != -1,
+            f"training.max_steps={self.max_steps} must be at least 1, or -1 to train for training.num_train_epochs",
+        )
+        self._refuse_misplanned()
         if self.faithful:
             refuse(
                 self.batching is not Batching.padded,
@@ -689,7 +701,7 @@ class Training:
             f"training.share_prefixes=true has no meaning with training.batching={self.batching.value}; choose packed or padding_free",
         )
         refuse(self.warmup_steps is not None and self.warmup_steps < 0, f"training.warmup_steps={self.warmup_steps} must not be negative")
-        for name in ("sample_generations", "weight_decay", "max_grad_norm", "adam_epsilon"):
+        for name in ("sample_generations", "weight_decay", "max_grad_norm", "adam_epsilon", "dataloader_num_workers"):
             refuse(getattr(self, name) < 0, f"training.{name}={getattr(self, name)} must not be negative")
         for name in ("adam_beta1", "adam_beta2"):
             refuse(not 0 <= getattr(self, name) < 1, f"training.{name}={getattr(self, name)} must lie in [0, 1)")
@@ -702,6 +714,31 @@ class Training:
         )
         refuse(
             self.max_loss_spike is not None and self.max_loss_spike <= 1, f"training.max_loss_spike={self.max_loss_spike} must be above 1"
+        )
+
+    def _refuse_misplanned(self) -> None:
+        """Refuse times of saving and evaluating that there are not, or of which the best checkpoint or an early end cannot come."""
+        for name in ("save_strategy", "eval_strategy"):
+            value = getattr(self, name)
+            refuse(value not in STRATEGIES, f"training.{name}={value} is unknown; choose one of {', '.join(STRATEGIES)}")
+        for name in ("save_steps", "eval_steps", "logging_steps"):
+            value = getattr(self, name)
+            refuse(value is not None and value <= 0, f"training.{name}={value} must be above 0")
+        best, patience = self.load_best_model_at_end, self.early_stopping_patience
+        asked = "training.load_best_model_at_end=true" if best else f"training.early_stopping_patience={patience}"
+        refuse(
+            (best or patience is not None) and self.eval_strategy == "no",
+            f"{asked} needs evaluations: set training.eval_strategy=epoch or steps",
+        )
+        refuse(
+            best and self.save_strategy != self.eval_strategy,
+            f"{asked} keeps what is saved when it is evaluated: set training.save_strategy={self.eval_strategy}, "
+            "as training.eval_strategy is",
+        )
+        every = self.eval_steps or self.logging_steps
+        refuse(
+            best and self.eval_strategy == "steps" and (self.save_steps / every) % 1 > 1e-9,
+            f"{asked}: training.save_steps={self.save_steps:g} must be a multiple of training.eval_steps={every:g}",
         )
 
 
@@ -1055,6 +1092,9 @@ class Config:
     evaluation: Evaluation = field(default_factory=Evaluation)
     chat: Chat = field(default_factory=Chat)
     review: Review = field(default_factory=Review)
+
+    def __post_init__(self) -> None:
+        refuse(not 0 <= self.seed < 2**32, f"seed={self.seed} must lie between 0 and 2**32 - 1")
 
 
 def as_mapping(section: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
@@ -28,23 +28,24 @@ def folders_listed_once() -> Iterator[None]:
         TAKEN.reset(before)
 
 
-def external_file(setting: str, path: str | None) -> str:
-    """The digest of a file's bytes, or of a folder's listing; raises UserError that names the setting.
+def external_file(setting: str, path: str | None, names: Collection[str] = ()) -> str:
+    """The digest of a file's bytes, or of a folder's listing; raises UserError that names the setting, and the `names` that it takes too.
 
     A folder may hold hundreds of thousands of reports, so its files count by name, size and time of change.
     """
     with permissions_told(setting, path):
-        place = existing(setting, path)
+        place = existing(setting, path, names)
         return digest(place) if place.is_file() else listing_digest(place, files_under)
 
 
-def existing(setting: str, path: str | None) -> Path:
-    """The path that a setting names; raises UserError if there is none."""
+def existing(setting: str, path: str | None, names: Collection[str] = ()) -> Path:
+    """The path that a setting names; raises UserError if there is none, with the `names` that may stand instead."""
     if path is None:
         raise UserError(f"{setting} is not set; give the file or folder to read")
     place = Path(path).expanduser()
     if not place.exists():
-        raise UserError(f"{setting}={path} does not exist")
+        instead = f", and is none of {', '.join(sorted(names))}" if names else ""
+        raise UserError(f"{setting}={path} does not exist{instead}")
     return place
 
 

@@ -54,7 +54,7 @@ def outcome_settings(section: Any, path: str, stage: str) -> dict[str, Any]:
             files = value if isinstance(value, list) else [value]
             shipped = field.metadata.get("names", ())
             kept[field.name] = [
-                file if file in shipped else external_file(f"{path}.{field.name}", file) for file in files if file is not None
+                file if file in shipped else external_file(f"{path}.{field.name}", file, shipped) for file in files if file is not None
             ]
         else:
             kept[field.name] = outcome_settings(value, f"{path}.{field.name}", stage) if is_dataclass(value) else plain[field.name]

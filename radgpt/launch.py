@@ -151,8 +151,16 @@ def launch(job: Job) -> dict[str, Any]:
     return metrics
 
 
-def work(job: Job) -> dict[str, Any]:
-    """What each rank does: build the stage's arguments, call it, and close W&B with its outcome."""
+def work(job: Job, *, launched: bool = False) -> dict[str, Any]:
+    """What each rank does: build the stage's arguments, call it, and close W&B with its outcome.
+
+    Args:
+        launched: whether a launcher of ours waits for the outcome.
+
+    Raises:
+        KeyboardInterrupt: it was told to stop; of a launched rank even if it got to its end, since a launcher that tells its ranks to stop
+            takes no outcome from them any more, and both would wait for each other.
+    """
     stage = stages.load(job.stage)
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     run = Run(
@@ -169,12 +177,14 @@ def work(job: Job) -> dict[str, Any]:
         if rank != 0:
             run.tracker = NoTracker()
             stage.function(run, **arguments)
-            return {}
-        with track(job.config, job.stage, job.run_id, job.directory, job.lineage) as tracker:
-            run.tracker = tracker
-            stage.function(run, **arguments)
-            tracker.finish(run.summary, {name: run.path(name) for name in stage.writes})
-        return run.summary
+        else:
+            with track(job.config, job.stage, job.run_id, job.directory, job.lineage) as tracker:
+                run.tracker = tracker
+                stage.function(run, **arguments)
+                tracker.finish(run.summary, {name: run.path(name) for name in stage.writes})
+    if launched and run.told_to_stop:
+        raise KeyboardInterrupt
+    return run.summary if rank == 0 else {}
 
 
 def arguments_of(config: Config, stage: stages.Stage, reads: Mapping[str, Path]) -> dict[str, Any]:
@@ -192,7 +202,7 @@ def on_ranks(job: Job, crew: Crew | None, port: int) -> dict[str, Any]:
 def work_as_rank(job: Job) -> dict[str, Any]:
     """`work`, in a process of the launcher's, which takes one that ends by KeyboardInterrupt for done."""
     try:
-        return work(job)
+        return work(job, launched=True)
     except KeyboardInterrupt:
         raise StoppedError("stopped by a signal") from None
 

@@ -67,6 +67,7 @@ class Lookup:
         if own := getattr(self._config.inputs, artifact):
             external_file(f"inputs.{artifact}", own)
             place = Path(own).expanduser().resolve()
+            refuse_other_kind(artifact, own, place)
             return {"path": str(place), "sha256": digest(place), "run": None}
         maker = stages.producer(artifact)
         found = self.done(maker)
@@ -78,3 +79,12 @@ class Lookup:
         directory, previous = found
         written = previous.writes[artifact]
         return {"path": str((directory / written["path"]).resolve()), "sha256": written["sha256"], "run": previous.id}
+
+
+def refuse_other_kind(artifact: str, own: str, place: Path) -> None:
+    """Raise UserError where a file is given for a folder, or a folder for a file."""
+    written = stages.load(stages.producer(artifact)).writes[artifact]
+    wants_folder = not Path(written).suffix
+    if place.is_dir() != wants_folder:
+        given, wanted = ("a folder", "a file") if place.is_dir() else ("a file", "a folder")
+        raise UserError(f"inputs.{artifact}={own} is {given}, and {wanted} such as {written} is wanted there")

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,7 +146,7 @@ def load_base(model: Model, base: str, dtype: "torch.dtype", quantization: Quant
     quantised: dict[str, Any] = {}
     if settings := quantization_config(quantization, dtype):
         quantised = {"quantization_config": settings, "device_map": {"": best_device()}}
-    with explained(model):
+    with explained(model), attention_explained(model):
         network: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             base, dtype=dtype, attn_implementation=model.attn_implementation, **quantised, **hub_options(model, base)
         )
@@ -247,6 +248,20 @@ def explained(model: Model) -> Iterator[None]:
                 f"{setting} is not on this machine and huggingface.co cannot be reached; give a folder with its weights; {access}"
             ) from None
         raise UserError(f"{setting} cannot be loaded: {str(error).strip().splitlines()[0]}; {access}") from None
+
+
+@contextmanager
+def attention_explained(model: Model) -> Iterator[None]:
+    """Turn the refusal of an unknown `model.attn_implementation`, or of one whose package is missing, into a UserError."""
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        if model.attn_implementation is None or not re.search(r"attn_implementation|flash.?att", str(error), re.IGNORECASE):
+            raise
+        raise UserError(
+            f"model.attn_implementation={model.attn_implementation} cannot be used here ({str(error).strip().splitlines()[0]}); "
+            "choose sdpa or eager, or leave it out"
+        ) from None
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

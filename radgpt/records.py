@@ -238,6 +238,17 @@ class Pair:
     """[start, end): characters of the first user message that are the report; None where nobody knows."""
 
     @property
+    def fault(self) -> str | None:
+        """What keeps `messages` from being a conversation to train on, in words for the user; None where nothing does."""
+        if not all({"role", "content"} <= message.keys() for message in self.messages):
+            return "a message without role or content"
+        roles = [message["role"] for message in self.messages]
+        turns = roles[1:] if roles[:1] == ["system"] else roles
+        if not turns or turns != ["user", "assistant"] * (len(turns) // 2):
+            return "messages that are not system (or none), user, assistant, and so on in turns, the assistant's last"
+        return None
+
+    @property
     def prompt(self) -> list[dict[str, str]]:
         """The messages up to the reference answer."""
         return self.messages[:-1]
@@ -321,7 +332,10 @@ def checked(path: Path, rows: Iterable[tuple[int, dict[str, Any]]], kind: type[R
             raise UserError(f"{path}, line {number}: '{strange[0]}' is no field of a {kind.__name__}")
         if wrong := next((name for name, value in row.items() if not checks[name](value)), None):
             raise UserError(f"{path}, line {number}: '{wrong}' is not what a {kind.__name__} holds there; mend or delete that line")
-        yield kind(**row)
+        record = kind(**row)
+        if fault := getattr(record, "fault", None):
+            raise UserError(f"{path}, line {number}: {fault}; mend or delete that line")
+        yield record
 
 
 @cache

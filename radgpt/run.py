@@ -46,6 +46,8 @@ class Run:
     rank: int = 0
     world_size: int = 1
     summary: dict[str, Any] = field(default_factory=dict)
+    told_to_stop: bool = False
+    """Whether a signal asked this process to stop when all steps of a training were taken, and it ended its work instead."""
 
     def path(self, name: str) -> Path:
         """Where the artifact `name` of this stage stands."""

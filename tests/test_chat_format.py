@@ -6,7 +6,7 @@ import pytest
 from model_families import CHATML, TALK, with_template
 from transformers import GenerationConfig
 
-from radgpt.chat_format import answer_end, prompt_ids, stop_at_answer_end, training_examples
+from radgpt.chat_format import answer_end, as_ordinary_text, prompt_ids, stop_at_answer_end, training_examples
 from radgpt.chat_templates import CHAT_TEMPLATES
 from radgpt.errors import UserError
 from radgpt.training.tiny import CHAT_TEMPLATE as TINY
@@ -47,6 +47,11 @@ def test_the_tiny_models_template_marks_what_is_learned():
     tokenizer = with_template("qwen", TINY.replace("<|start|>", "<|im_start|>").replace("<|end|>", "<|im_end|>"))
     (made,) = training_examples(tokenizer, TALK[:3])
     assert [tokenizer.decode(made.ids[start:end]) for start, end in made.answers] == ["It is enlarged.<|im_end|>"]
+
+
+def test_only_what_spells_a_special_token_is_changed():
+    tokenizer = with_template("qwen", CHATML)
+    assert as_ordinary_text(tokenizer, "<|im_end|> [INST] <|im_en|> {{ x }} <5 mm") == "< |im_end|> [INST] <|im_en|> {{ x }} <5 mm"
 
 
 def test_white_space_around_messages_is_left_out():

@@ -4,7 +4,7 @@ import pytest
 from conftest import composed
 from model_families import ANSWERS, CHATML, FAMILIES, LLAMA3, QWEN3, TALK, with_template
 
-from radgpt.chat_format import answer_end, prompt_ids, tails, training_examples
+from radgpt.chat_format import answer_end, prompt_ids, special_ids, tails, training_examples
 from radgpt.chat_templates import CHAT_TEMPLATES, chat_template
 from radgpt.config import Method, Model
 from radgpt.errors import UserError
@@ -57,6 +57,23 @@ def test_exactly_the_answers_and_their_ends_are_learned(case):
     family, template, before, after = CASES[case]
     assert learned(with_template(family, template), TALK) == [before + answer + after for answer in ANSWERS]
     assert learned(with_template(family, template), TALK[1:3]) == [before + ANSWERS[0] + after]
+
+
+@every_template
+def test_a_report_that_spells_special_tokens_brings_none_in(case):
+    family, template, _, _ = CASES[case]
+    tokenizer = with_template(family, template)
+    special = special_ids(tokenizer, len(tokenizer))
+    spelt = " ".join(map(tokenizer.convert_ids_to_tokens, sorted(special)))
+    hostile = [{**message, "content": f"{message['content']} {spelt}, {spelt}."} for message in TALK]
+
+    def brought_in(ids):
+        return [token for token in ids if token in special]
+
+    made, harmless = (training_examples(tokenizer, messages) for messages in (hostile, TALK))
+    assert [brought_in(one.ids) for one in made] == [brought_in(one.ids) for one in harmless]
+    starts = [one.ids[:start] for one in made for start, _ in one.answers]
+    assert starts == [prompt_ids(tokenizer, hostile[:2]), prompt_ids(tokenizer, hostile[:4])]
 
 
 @every_template
@@ -195,5 +212,5 @@ def test_the_template_is_in_the_keys_of_stages_that_use_the_model_and_in_no_othe
     ]
     assert len(set(tuned)) == 4
     assert keys_with("generate_answers") == keys_with("generate_answers", name="alpaca")
-    with pytest.raises(UserError, match=r"model\.chat_template=alpacca"):
+    with pytest.raises(UserError, match=r"model\.chat_template=alpacca does not exist, and is none of alpaca, bare, chatml"):
         keys_with("finetune", name="alpacca")

@@ -154,6 +154,7 @@ def test_an_unknown_stage_lists_the_stages() -> None:
     ("overrides", "line"),
     [
         (["launch.processes=2"], "launch.processes=2 needs launch=torchrun"),
+        (["seed=-1"], "seed=-1 must lie between 0 and 2**32 - 1"),
         (["tuning=full", "tuning.r=8"], "tuning.r=8 has no meaning with tuning=full; leave it out or choose tuning=lora"),
         (
             ["decoding=default", "decoding.temperature=0"],

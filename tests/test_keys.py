@@ -68,3 +68,14 @@ def test_a_missing_optional_artifact_names_the_stage_that_makes_it(config: Confi
 FOUND = manifest.Manifest(
     "1", "postprocess_answers", "key", "demo", "done", "synthetic", [], "", {}, "", writes={"dataset": {"path": "dataset", "sha256": "0"}}
 )
+
+
+@pytest.mark.parametrize(("artifact", "stage", "given"), [("dataset", "finetune", "a file"), ("predictions", "evaluate", "a folder")])
+def test_a_file_for_a_folder_and_a_folder_for_a_file_are_refused(tmp_path, artifact, stage, given):
+    place = tmp_path / "given"
+    if given == "a file":
+        place.write_text("{}\n")
+    else:
+        place.mkdir()
+    with pytest.raises(UserError, match=rf"inputs\.{artifact}={place} is {given}, and a (folder|file) such as {artifact}"):
+        Lookup(composed(f"inputs.{artifact}={place}")).reads(stage)

@@ -16,12 +16,14 @@ from conftest import ROOT, TINY_LINE, Line, composed
 from processes import left_behind
 from test_line import manifest
 
+from radgpt import launch
 from radgpt.config import Launch, Launcher
 from radgpt.errors import UserError
 from radgpt.launch import alone, settings_digest
 from radgpt.launching.crew import is_here
 from radgpt.launching.slurm import first_host, slurm_place
-from radgpt.launching.torchrun import ENDED, first_error, threads_for
+from radgpt.launching.torchrun import ENDED, StoppedError, first_error, threads_for
+from radgpt.run import Run
 
 TWO = ("stage=finetune", "launch=torchrun", "launch.processes=2")
 
@@ -287,6 +289,20 @@ def test_a_stage_for_one_process_does_not_see_the_others(monkeypatch: pytest.Mon
     with alone():
         assert "RANK" not in os.environ and "WORLD_SIZE" not in os.environ
     assert os.environ["WORLD_SIZE"] == "8"
+
+
+def test_a_launched_rank_that_was_told_to_stop_leaves_no_outcome_that_nobody_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def finish(run: Run) -> None:
+        run.told_to_stop = True
+
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(launch, "arguments_of", lambda *given: {})
+    monkeypatch.setattr(launch.stages, "load", lambda name: SimpleNamespace(writes={}, function=finish))
+    job = SimpleNamespace(config=composed(), stage="finetune", directory=tmp_path, earlier=(), reads={})
+    with pytest.raises(StoppedError):
+        launch.work_as_rank(job)
+    # Started by hand nobody waits for it.
+    assert launch.work(job) == {}
 
 
 def test_how_a_rank_ended_is_told(tmp_path: Path) -> None:

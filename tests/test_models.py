@@ -1,5 +1,6 @@
 """Which base a checkpoint needs, and what is said where a model cannot be had."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +91,12 @@ def test_a_base_without_template_and_padding_gets_both(tmp_path):
     tokenizer = load_tokenizer(TINY, str(tmp_path))
     assert tokenizer.pad_token == "<|end|>"
     assert tokenizer.decode(prompt_ids(tokenizer, [{"role": "user", "content": "Effusion?"}])) == "User: Effusion?\n\nAssistant:"
+
+
+def test_attention_that_cannot_be_had_is_named(tmp_path):
+    make_tiny(TINY, ["Heart size is normal."], 0, tmp_path)
+    with pytest.raises(UserError, match=r"model\.attn_implementation=fastest cannot be used here .*; choose sdpa or eager"):
+        load_base(replace(TINY, attn_implementation="fastest"), str(tmp_path), torch.float32)
 
 
 def test_a_generation_config_that_cannot_be_saved_is_mended(tmp_path):

@@ -22,7 +22,8 @@ def written(path: Path, row: object) -> Path:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    pair = Pair("a/0", "a", "p", "summarisation", "train", [{"role": "user", "content": "é\u2028"}], "0" * 64, "1" * 64, "2" * 64)
+    talk = [{"role": "user", "content": "é\u2028"}, {"role": "assistant", "content": ""}]
+    pair = Pair("a/0", "a", "p", "summarisation", "train", talk, "0" * 64, "1" * 64, "2" * 64)
     for record in (REPORT, replace(REPORT, split=None, metadata={"views": ["PA"], "images": 2}), pair):
         with write_records(tmp_path / "rows.jsonl") as write:
             write(record)
@@ -53,6 +54,25 @@ def test_a_field_of_another_type_is_refused_unquoted(field: str, value: object, 
     with pytest.raises(UserError) as refusal:
         list(read_records(path, Report))
     assert str(refusal.value) == f"{path}, line 1: '{field}' is not what a Report holds there; mend or delete that line"
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [[], ["user"], ["system"], ["wizard", "assistant"], ["user", "user", "assistant"], ["user", "assistant", "user"], ["user", "system"]],
+)
+def test_a_pair_whose_messages_are_no_conversation_is_refused_unquoted(roles: list[str], tmp_path: Path) -> None:
+    messages = [{"role": role, "content": SECRET} for role in roles]
+    path = written(tmp_path / "rows.jsonl", as_row(Pair("a/0", "a", "p", "summarisation", "train", messages, "", "", "")))
+    with pytest.raises(UserError) as refusal:
+        list(read_records(path, Pair))
+    assert str(refusal.value).startswith(f"{path}, line 1: messages that are not system (or none), user, assistant, and so on")
+    assert SECRET not in str(refusal.value)
+
+
+def test_a_message_without_content_is_refused(tmp_path: Path) -> None:
+    pair = Pair("a/0", "a", "p", "summarisation", "train", [{"role": "user"}, {"role": "assistant", "content": ""}], "", "", "")
+    with pytest.raises(UserError, match="line 1: a message without role or content"):
+        list(read_records(written(tmp_path / "rows.jsonl", as_row(pair)), Pair))
 
 
 def test_numbers_are_no_texts_and_texts_no_numbers(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """What the stages that train have in common: prepare on rank 0, train on all ranks, write the artifact."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radgpt.artifacts import write_text
 from radgpt.chat_format import stop_at_answer_end
 from radgpt.config import DeepSpeed, Model, ModelSource, Preflight, Training, Tuning
 from radgpt.models import load_base, load_tokenizer, quieten
@@ -21,6 +23,10 @@ from radgpt.training.tuning.trained_folder import write_trained
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+OUTCOME_FILE = "outcome.json"
+"""In the run's folder: the summary of a training that has come to its end."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +57,23 @@ def fit(
 ) -> None:
     """Train and write the course's artifact, a folder that `models.load_trained` loads. Called on every rank.
 
-    A killed run goes on from the last whole checkpoint of the Trainer in the run's folder. A dry run prints what it would take.
+    A killed run goes on from the last whole checkpoint of the Trainer in the run's folder, and one that had trained to its end does
+    not train again. A dry run prints what it would take.
     """
     if run.dry_run:
         rehearse(run, course, model, tuning, training, deepspeed, preflight, seed)
         return
+    if (outcome := outcome_before(run, course)) is not None:
+        run.say(f"{course.stage}: the training had ended before the run did; nothing is left to train")
+        run.summarise(**outcome)
+        return
     import_libraries()
     from radgpt.training.engine.deepspeed import refuse_unusable
     from radgpt.training.engine.fsdp import refuse_unsharded
+    from radgpt.training.loop.arguments import refuse_unknown
     from radgpt.training.loop.trainer import clear_traces
 
+    refuse_unknown(training)
     refuse_unusable(deepspeed, training)
     refuse_unsharded(training, deepspeed, run.world_size)
     with process_group(run.world_size, training.ddp_timeout, with_deepspeed=deepspeed.enabled):
@@ -69,8 +82,19 @@ def fit(
         finally:
             clear_traces()
     if run.rank == 0:
+        # From here on what it takes to train again is deleted, and the run may still be killed before its manifest says that it is done.
+        write_text(run.directory / OUTCOME_FILE, json.dumps(run.summary, indent=2) + "\n")
         for name in ("checkpoints", "tokens", TINY_BASE):
             checkpoints.discard(run.directory / name)
+
+
+def outcome_before(run: Run, course: Course) -> dict[str, Any] | None:
+    """What an earlier process summarised of the training, if it got to the end of it; the same on all ranks."""
+    try:
+        outcome = json.loads((run.directory / OUTCOME_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return outcome if run.path(course.artifact).is_dir() else None
 
 
 def rehearse(
@@ -85,9 +109,15 @@ def rehearse(
 ) -> None:
     """Prepare in the dry run's folder and print what training would take, without loading weights."""
     from radgpt.training.data.tokens import read_tokens
+    from radgpt.training.loop.arguments import refuse_unknown
+    from radgpt.training.planning.accelerators import find
     from radgpt.training.planning.preflight import config_of, foretell
 
     quieten()
+    # What is misspelt is said before the minutes that tokenising takes.
+    refuse_unknown(training)
+    if preflight.gpu is not None:
+        find(preflight.gpu)
     start, _, folder = make_ready(run, course, model, tuning, training, seed)
     config, tokens = config_of(model, start.base), read_tokens(folder)
     foretell(run, model, tuning, training, deepspeed, preflight, seed, config=config, tokens=tokens)

@@ -36,10 +36,11 @@ def make_tiny(model: Model, texts: Iterable[str], seed: int, folder: Path, *, we
         seed: of the weights; the same settings, texts and seed give the same files.
         weights: whether to make them, or the model's config alone.
     """
+    # Before the model's class is imported, and bitsandbytes with it, which tells what it lacks.
+    quieten()
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
-    quieten()
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()

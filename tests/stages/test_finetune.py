@@ -15,6 +15,7 @@ from radgpt.artifacts import digest
 from radgpt.config import Method, Training, Tuning
 from radgpt.errors import UserError
 from radgpt.models import load_trained
+from radgpt.training import fit
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_what_it_leaves(whole):
         "base/model.safetensors",
     } <= names
     assert "model.safetensors" not in names
-    assert sorted(path.name for path in whole.directory.iterdir()) == ["checkpoint", "samples.jsonl"]
+    assert sorted(path.name for path in whole.directory.iterdir()) == ["checkpoint", "outcome.json", "samples.jsonl"]
     adapter = json.loads((checkpoint / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == "base"
     assert adapter["target_modules"] == ["q_proj", "v_proj"]
@@ -104,6 +105,22 @@ def test_a_killed_run_ends_in_the_same_bytes(whole, dataset, tmp_path, capsys, a
     assert digest(again.path("checkpoint")) == digest(whole.path("checkpoint"))
     for metric in ("train_loss", "eval_loss", "eval_loss_before"):
         assert again.summary[metric] == pytest.approx(whole.summary[metric], rel=1e-6)
+
+
+def test_a_run_killed_after_its_training_does_not_train_again(dataset, tmp_path, monkeypatch, capsys):
+    first = tuned(tmp_path / "run", dataset)
+    before = digest(first.path("checkpoint"))
+    # The manifest would have been written next.
+    monkeypatch.setattr(fit, "prepare_and_train", lambda *given: pytest.fail("trained again"))
+    again = tuned(tmp_path / "run", dataset)
+    assert (again.summary, digest(again.path("checkpoint"))) == (first.summary, before)
+    assert "nothing is left to train" in capsys.readouterr().out
+
+
+def test_an_outcome_without_its_weights_is_trained_again(whole, dataset, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "outcome.json").write_text('{"steps": 6}')
+    assert digest(tuned(tmp_path / "run", dataset).path("checkpoint")) == digest(whole.path("checkpoint"))
 
 
 @pytest.mark.slow

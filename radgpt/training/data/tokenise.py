@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from radgpt import workers
-from radgpt.chat_format import Example, Message, training_examples
+from radgpt.chat_format import Example, Message, as_ordinary_text, training_examples
 from radgpt.config import TooLong, Training
 from radgpt.records import Pair, Report, parse_lines
 
@@ -223,7 +223,7 @@ def report_rows(report: Report, tokenizer: "PreTrainedTokenizerBase", training: 
     One above `training.model_max_length` becomes windows of about equal length, as few as will do. Each begins with the token that the
     one before ended with, since nothing predicts a row's first token: so each token is learned once.
     """
-    text = report.text.strip()
+    text = as_ordinary_text(tokenizer, report.text.strip())
     if not text:
         return Made([])
     ids = list(tokenizer(text)["input_ids"])

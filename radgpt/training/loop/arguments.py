@@ -8,12 +8,11 @@ from radgpt.errors import UserError
 from radgpt.models import explained, hub_options, number_format
 from radgpt.training.engine.deepspeed import deepspeed_json
 from radgpt.training.engine.fsdp import fsdp_arguments
+from radgpt.validation import suggestion
 
 if TYPE_CHECKING:
     import torch
     from transformers import TrainingArguments
-
-STRATEGIES = ("no", "steps", "epoch")
 
 
 def training_arguments(
@@ -40,16 +39,9 @@ def training_arguments(
     """
     import torch
     from torch import distributed
-    from transformers import SchedulerType, TrainingArguments
-    from transformers.training_args import OptimizerNames
+    from transformers import TrainingArguments
 
-    one_of("save_strategy", training.save_strategy, STRATEGIES)
-    one_of("eval_strategy", training.eval_strategy, STRATEGIES)
-    one_of("lr_scheduler_type", training.lr_scheduler_type, tuple(kind.value for kind in SchedulerType))
-    one_of("optim", training.optim, tuple(kind.value for kind in OptimizerNames))
-    for name in ("save_steps", "eval_steps", "logging_steps"):
-        value = getattr(training, name)
-        refuse(value is not None and value <= 0, f"training.{name}={value} must be above 0")
+    refuse_unknown(training)
     on_gpu = torch.cuda.is_available()
     many = distributed.is_initialized() and distributed.get_world_size() > 1
     computes_in = number_format(model)
@@ -107,27 +99,23 @@ def training_arguments(
     return arguments
 
 
-def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise UserError unless `training.<name>` has one of the allowed values."""
-    refuse(value not in allowed, f"training.{name}={value} is unknown; choose one of {', '.join(allowed)}")
+def refuse_unknown(training: Training) -> None:
+    """Raise UserError for the name of an optimizer or a schedule that transformers does not know."""
+    from transformers import SchedulerType
+    from transformers.training_args import OptimizerNames
+
+    known = {"lr_scheduler_type": [kind.value for kind in SchedulerType], "optim": [kind.value for kind in OptimizerNames]}
+    for name, names in known.items():
+        value = getattr(training, name)
+        near = suggestion(value, names, f"training.{name}={{}}")
+        refuse(value not in names, f"training.{name}={value} is unknown{near}; choose one of {', '.join(names)}")
 
 
 def refuse_unwatched(training: Training, evaluates: bool) -> None:
-    """Raise UserError where the best checkpoint, or the time to stop, would be chosen by what is never measured or never kept."""
+    """Raise UserError where the best checkpoint, or the time to stop, would be chosen by what is never measured."""
     best, patience = training.load_best_model_at_end, training.early_stopping_patience
     asked = "training.load_best_model_at_end=true" if best else f"training.early_stopping_patience={patience}"
-    if (best or patience is not None) and not evaluates:
-        raise UserError(f"{asked} needs evaluations: set training.eval_strategy=epoch or steps, and have validation pairs")
-    if not best:
-        return
-    if training.save_strategy != training.eval_strategy:
-        raise UserError(
-            f"{asked} keeps what is saved when it is evaluated: set training.save_strategy={training.eval_strategy}, "
-            "as training.eval_strategy is"
-        )
-    every = training.eval_steps or training.logging_steps
-    if training.eval_strategy == "steps" and (training.save_steps / every) % 1 > 1e-9:
-        raise UserError(f"{asked}: training.save_steps={training.save_steps:g} must be a multiple of training.eval_steps={every:g}")
+    refuse((best or patience is not None) and not evaluates, f"{asked} needs evaluations, and there is no validation pair; leave it out")
 
 
 def weight_format(model: Model, tuning: Tuning, deepspeed: DeepSpeed) -> "torch.dtype":

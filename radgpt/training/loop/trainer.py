@@ -96,6 +96,7 @@ def train(
     except torch.OutOfMemoryError:
         raise UserError(out_of_memory(training)) from None
     finally:
+        run.told_to_stop = pieces.interrupts.asked
         progress.close()
         curves.close()
     state = trainer.state

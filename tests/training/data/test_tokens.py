@@ -220,6 +220,15 @@ def test_reports_are_learned_whole_and_end_with_the_end_of_text(tmp_path):
     assert list(found.validation) == [{**row, "id": "r1"}]
 
 
+def test_a_report_that_spells_the_end_of_text_does_not_end_there(tmp_path, tokenizer):
+    path = tmp_path / "reports.jsonl"
+    with write_records(path) as write:
+        write(Report("r0", "p0", "Clear.<|endoftext|> Normal heart.", {}))
+    write_report_tokens(path, Training(), 0, tokenizer, tmp_path / "tokens")
+    (row,) = read_tokens(tmp_path / "tokens").train
+    assert row["input_ids"].index(tokenizer.eos_token_id) == len(row["input_ids"]) - 1
+
+
 @pytest.mark.parametrize(("digits", "sizes"), [(9, [10]), (10, [6, 6]), (18, [10, 10]), (19, [7, 7, 8])])
 def test_a_long_report_becomes_windows_that_learn_each_token_once(tmp_path, digits, sizes):
     tokenizer = with_template("gpt", "")

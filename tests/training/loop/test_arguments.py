@@ -103,6 +103,15 @@ def test_a_best_that_is_never_measured_or_saved_is_refused(tmp_path, settings, t
         ({"early_stopping_patience": 0}, "early_stopping_patience=0 must be at least 1"),
         ({"save_total_limit": 0}, "save_total_limit=0 must be at least 1"),
         ({"max_loss_spike": 1.0}, "max_loss_spike=1.0 must be above 1"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan must be a finite number"),
+        ({"max_grad_norm": float("inf")}, "max_grad_norm=inf must be a finite number"),
+        ({"max_steps": 0}, "max_steps=0 must be at least 1, or -1"),
+        ({"max_steps": -7}, "max_steps=-7 must be at least 1, or -1"),
+        ({"dataloader_num_workers": -1}, "dataloader_num_workers=-1 must not be negative"),
+        ({"save_strategy": "weekly"}, "save_strategy=weekly is unknown; choose one of no, steps, epoch"),
+        ({"eval_steps": 0}, "eval_steps=0 must be above 0"),
+        ({"early_stopping_patience": 3, "eval_strategy": "no"}, "early_stopping_patience=3 needs evaluations"),
+        ({"load_best_model_at_end": True, "save_strategy": "steps"}, r"set training\.save_strategy=epoch"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, told):
@@ -115,7 +124,7 @@ def test_settings_out_of_range_are_refused(settings, told):
     [("save_strategy", "sometimes"), ("eval_strategy", "best"), ("lr_scheduler_type", "cosin"), ("optim", "adamw_torsh")],
 )
 def test_unknown_values_are_refused(tmp_path, name, value):
-    with pytest.raises(UserError, match=rf"training\.{name}={value} is unknown; choose one of .*"):
+    with pytest.raises(UserError, match=rf"training\.{name}={value} is unknown;.* choose one of .*"):
         arguments(tmp_path, Training(**{name: value}))
 
 
@@ -123,6 +132,11 @@ def test_unknown_values_are_refused(tmp_path, name, value):
 def test_intervals_of_no_steps_are_refused(tmp_path, name):
     with pytest.raises(UserError, match=rf"training\.{name}=0 must be above 0"):
         arguments(tmp_path, Training(**{name: 0}))
+
+
+def test_a_best_without_validation_pairs_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"load_best_model_at_end=true needs evaluations, and there is no validation pair"):
+        training_arguments(Training(load_best_model_at_end=True), DeepSpeed(), MODEL, 0, output=tmp_path, evaluate=False, resumed=False)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="tells what happens on a CPU")
