@@ -158,11 +158,12 @@ import sys
 from pathlib import Path
 import os
 from dataclasses import replace
+import torch
 from small_training import FULL, TRAINING, tuned
 
 training = replace(TRAINING, gradient_accumulation_steps=2)
 run = tuned(Path(sys.argv[1]), Path(sys.argv[2]), FULL, training, rank=int(os.environ["RANK"]), world_size=2)
-print(run.summary["eval_loss_before"], run.summary["eval_loss"], run.summary["engine"])
+print(run.summary["eval_loss_before"], run.summary["eval_loss"], run.summary["engine"], torch.initial_seed())
 """
 
 
@@ -171,8 +172,10 @@ def test_two_processes_train_as_one(dataset, tmp_path):
     (tmp_path / "two").mkdir()
     told = [output.splitlines()[-1].split() for output in run_ranks(RANK, 2, str(tmp_path / "two"), str(dataset))]
     one = tuned(tmp_path / "one", dataset, FULL)
-    assert [engine for *_, engine in told] == ["ddp", "ddp"]
-    for before, after, _ in told:
+    assert [engine for _, _, engine, _ in told] == ["ddp", "ddp"]
+    # Each draws dropout and noise of its own.
+    assert [drawn_from for *_, drawn_from in told] == ["0", "1"]
+    for before, after, *_ in told:
         assert float(before) == pytest.approx(one.summary["eval_loss_before"], rel=1e-5)
         assert float(after) == pytest.approx(one.summary["eval_loss"], rel=1e-3)
 
