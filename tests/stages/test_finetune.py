@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import composed
 from pairs_dataset import write_dataset
+from safetensors.torch import load_file
 from small_training import FULL, LORA, MODEL, TRAINING, run_ranks, tuned
 
 from radgpt.artifacts import digest
@@ -189,6 +190,9 @@ def test_deepspeed_trains_as_the_trainer_does(dataset, tmp_path, option, tuning)
     zero = tuned(tmp_path / "zero", dataset, tuning, deepspeed=composed(f"deepspeed={option}").deepspeed)
     assert zero.summary["engine"] == f"deepspeed-{option}"
     assert zero.summary["eval_loss"] == pytest.approx(plain.summary["eval_loss"], rel=1e-3)
+    stored = [load_file(next(run.path("checkpoint").glob("*.safetensors"))) for run in (plain, zero)]
+    # Tied weights are stored once.
+    assert stored[0].keys() == stored[1].keys() and not any("lm_head" in name for name in stored[1])
     network, _ = load_trained(zero.path("checkpoint"), MODEL, tmp_path)
     reference, _ = load_trained(plain.path("checkpoint"), MODEL, tmp_path)
     for one, other in zip(network.parameters(), reference.parameters(), strict=True):
