@@ -9,6 +9,7 @@ from radgpt.models import prepare_base
 from radgpt.origin import TINY_BASE, Origin
 from radgpt.records import Pair, read_records
 from radgpt.run import Run
+from radgpt.training.data.held_out import refuse_seen
 from radgpt.training.fit import Course, fit, make_tiny_base
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def run(
             write_untrained(run, dataset, model, tuning.quantization, seed)
         run.summarise(steps=0, trainable_parameters=0)
         return
+
+    if pretrained is not None or tuning.init_from is not None:
+        before = pretrained or Path(tuning.init_from or "").expanduser()
+        refuse_seen(before, dataset, "tuning.after_pretraining=true" if pretrained else f"tuning.init_from={tuning.init_from}")
 
     def tokens(tokenizer: "PreTrainedTokenizerBase", shared: Path) -> Path:
         from radgpt.training.data.tokens import prepared_tokens, write_tokens

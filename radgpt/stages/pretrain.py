@@ -8,6 +8,7 @@ from radgpt.config import Dataset, DeepSpeed, Method, Model, Preflight, Pretrain
 from radgpt.errors import settings_of
 from radgpt.records import Report, read_records
 from radgpt.run import Run
+from radgpt.training.data.held_out import record_trained
 from radgpt.training.fit import Course, fit
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def run(
 
         return prepared_tokens(write_report_tokens, reports, pretraining, seed, tokenizer, shared, dataset)
 
+    if run.rank == 0 and not run.dry_run:
+        from radgpt.training.data.tokens import patients_of, report_splits
+
+        splits = report_splits(patients_of(reports), dataset, seed)
+        record_trained(run.directory, [patient for patient, split in splits.items() if split == "train"])
     course = Course("pretrain", "pretrained", texts=lambda: texts_of(reports), tokens=tokens)
     with settings_of("pretraining", written="training"):
         fit(run, course, model, tuning, pretraining, deepspeed, preflight, seed)

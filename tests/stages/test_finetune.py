@@ -1,5 +1,6 @@
 """What the stage leaves, that a killed run ends in the same bytes, and that every engine trains the same."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -8,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import composed
 from pairs_dataset import write_dataset
+from safetensors.torch import load_file
 from small_training import FULL, MODEL, TRAINING, run_ranks, tuned
 
 from radgpt.artifacts import digest
@@ -173,11 +176,12 @@ import sys
 from pathlib import Path
 import os
 from dataclasses import replace
+import torch
 from small_training import FULL, TRAINING, tuned
 
 training = replace(TRAINING, gradient_accumulation_steps=2)
 run = tuned(Path(sys.argv[1]), Path(sys.argv[2]), FULL, training, rank=int(os.environ["RANK"]), world_size=2)
-print(run.summary["eval_loss_before"], run.summary["eval_loss"], run.summary["engine"])
+print(run.summary["eval_loss_before"], run.summary["eval_loss"], run.summary["engine"], torch.initial_seed())
 """
 
 
@@ -186,7 +190,17 @@ def test_two_processes_train_as_one(dataset, tmp_path):
     (tmp_path / "two").mkdir()
     told = [output.splitlines()[-1].split() for output in run_ranks(RANK, 2, str(tmp_path / "two"), str(dataset))]
     one = tuned(tmp_path / "one", dataset, FULL)
-    assert [engine for *_, engine in told] == ["ddp", "ddp"]
-    for before, after, _ in told:
+    assert [engine for _, _, engine, _ in told] == ["ddp", "ddp"]
+    # Each draws dropout and noise of its own.
+    assert [drawn_from for *_, drawn_from in told] == ["0", "1"]
+    for before, after, *_ in told:
         assert float(before) == pytest.approx(one.summary["eval_loss_before"], rel=1e-5)
         assert float(after) == pytest.approx(one.summary["eval_loss"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
+def test_tied_weights_are_stored_once_under_deepspeed(dataset, tmp_path):
+    run = tuned(tmp_path / "run", dataset, FULL, deepspeed=composed("deepspeed=zero2").deepspeed)
+    stored = load_file(next(run.path("checkpoint").glob("*.safetensors")))
+    assert "model.embed_tokens.weight" in stored and not any("lm_head" in name for name in stored)

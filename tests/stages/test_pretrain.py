@@ -89,6 +89,24 @@ def test_finetune_starts_from_the_pretrained_weights(full: Run, dataset: Path, t
     assert tokenizers[0] == tokenizers[1]
 
 
+def test_patients_that_were_pretrained_on_are_not_held_out(full: Run, dataset: Path, tmp_path: Path) -> None:
+    """As where so few patients have pairs that these are split by themselves."""
+    trained = (full.directory / "trained_patients.txt").read_text().split()
+    assert len(trained) == 32 and set(trained) < {f"p{number}" for number in range(40)}
+    held_out = next(f"p{number}" for number in range(40) if f"p{number}" not in trained)
+    for name, patient in (("sound", held_out), ("leaking", trained[0])):
+        write_dataset(tmp_path / name)
+        pair = json.loads((tmp_path / name / "test.jsonl").read_text().splitlines()[0])
+        (tmp_path / name / "test.jsonl").write_text(json.dumps(pair | {"patient_id": patient}) + "\n")
+    before = full.path("pretrained")
+    refusal = "was trained on reports of 1 of the 6 patients whose pairs are held out"
+    with pytest.raises(UserError, match=f"^tuning.after_pretraining=true: it {refusal}"):
+        finetuned(tmp_path / "refused", tmp_path / "leaking", LORA, before, max_steps=1)
+    with pytest.raises(UserError, match=rf"^tuning.init_from=\S+: it {refusal}"):
+        finetuned(tmp_path / "refused too", tmp_path / "leaking", replace(LORA, init_from=str(before)), max_steps=1)
+    finetuned(tmp_path / "done", tmp_path / "sound", LORA, before, max_steps=1)
+
+
 def test_an_adapter_on_pretrained_weights_loads_by_itself(full: Run, dataset: Path, tmp_path: Path) -> None:
     run = finetuned(tmp_path / "run", dataset, LORA, full.path("pretrained"))
     checkpoint = run.path("checkpoint")

@@ -146,14 +146,24 @@ def write_report_tokens(
     Raises:
         UserError: no report is left to train on, or the source puts a patient into two splits.
     """
-    split_of = [(str(row.get("patient_id")), row.get("split")) for _, row in read_rows(reports)]
-    patients = prescribed_splits(split_of)
-    splits = (
-        assign_splits(patients, set(patients), dataset, seed) if dataset else {who: split or "train" for who, split in patients.items()}
-    )
-    rows = {split: [row for row, (patient, _) in enumerate(split_of) if splits[patient] == split] for split in SPLITS}
+    patients = patients_of(reports)
+    splits = report_splits(patients, dataset, seed)
+    rows = {split: [row for row, (patient, _) in enumerate(patients) if splits[patient] == split] for split in SPLITS}
     parts = [Part(split, reports, rows[split]) for split in SPLITS]
     write_parts(parts, Report, report_rows, training, seed, tokenizer, folder)
+
+
+def patients_of(reports: Path) -> list[tuple[str, str | None]]:
+    """(patient id, prescribed split) of each report of a file."""
+    return [(str(row.get("patient_id")), row.get("split")) for _, row in read_rows(reports)]
+
+
+def report_splits(patients: list[tuple[str, str | None]], dataset: Dataset | None, seed: int) -> dict[str, str]:
+    """Patient id to split, as `write_report_tokens` takes them; `patients` as `patients_of` gives them."""
+    prescribed = prescribed_splits(patients)
+    if dataset is None:
+        return {patient: split or "train" for patient, split in prescribed.items()}
+    return assign_splits(prescribed, set(prescribed), dataset, seed)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,18 @@ def process_group(world_size: int, timeout_seconds: int, with_deepspeed: bool) -
         os.environ.update(before)
 
 
+def draw_apart(seed: int, rank: int) -> None:
+    """Let this rank draw dropout and noise of its own from here on; rank 0 draws what one process would.
+
+    The Trainer seeds all ranks alike, as they must be for the weights that each makes. If they stayed so, rows of one shape would lose
+    the same units on every rank, and the step would average over one mask where it should over many.
+    """
+    import torch
+
+    if rank:
+        torch.manual_seed(seed + rank)
+
+
 def wait_for_all() -> None:
     """Return once every rank is here."""
     from torch import distributed

@@ -147,6 +147,9 @@ def build_trainer(
                 wait_for_all()
             super()._load_best_model()
 
+        def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+            super()._save(output_dir, None if state_dict is None else without_copies(self.model, state_dict))
+
         def _save_checkpoint(self, *given: Any, **settings: Any) -> None:
             with room_for(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"):
                 super()._save_checkpoint(*given, **settings)
@@ -162,6 +165,12 @@ def build_trainer(
     # The Trainer leaves the loss as it is.
     trainer.model_accepts_loss_kwargs = True
     return trainer
+
+
+def without_copies(model: Any, state: dict[str, Any]) -> dict[str, Any]:
+    """A model's state without tied weights' second names: DeepSpeed's is a copy of each, which no longer shows that they are one."""
+    once, all_names = (dict(model.named_parameters(remove_duplicate=each)).keys() for each in (True, False))
+    return {name: value for name, value in state.items() if name not in all_names - once}
 
 
 def refuse_unknown_metric(metric: str | None, metrics: dict[str, float], training: Training) -> None:

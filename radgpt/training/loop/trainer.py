@@ -8,6 +8,7 @@ from radgpt.errors import UserError
 from radgpt.run import Run
 from radgpt.training.data.tokens import Tokens
 from radgpt.training.engine.engine_check import EngineCheck
+from radgpt.training.engine.ranks import draw_apart
 from radgpt.training.loop.keeper import Keeper
 from radgpt.training.loop.resume import Resume
 from radgpt.training.loop.schedule import Schedule, evaluated_at
@@ -90,6 +91,8 @@ def train(
     check.trainer = schedule.trainer = trainer
     checkpoint = where.checkpoint
     pieces.samples.begin(int(checkpoint.name.rpartition("-")[2]) if checkpoint else -1)
+    # A checkpoint holds each rank's generator, and replaces what is set here.
+    draw_apart(seed, run.rank)
     try:
         with pieces.interrupts.heeded():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

@@ -11,6 +11,7 @@ from radgpt.models import explained, hub_options, quieten
 from radgpt.run import Run
 from radgpt.training.data.batching import MicroBatches, pad_waste
 from radgpt.training.planning.accelerators import Accelerator, find, this_accelerator
+from radgpt.training.planning.advice import advice
 from radgpt.training.planning.memory import CONTEXT, GIB, Estimate, meta_network
 from radgpt.training.planning.plans import LEARNED, Plan, changes, cheapest, examples_of, packs, table
 from radgpt.training.watching.flops import operations_per_token
@@ -88,7 +89,7 @@ def check_before_training(
     device = device_here(int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     examples = examples_of(tokens.train, training.share_prefixes)
     plan = Plan(config_of(model, base), model, tuning, training, deepspeed, run.world_size, device.is_gpu, seed, examples)
-    told = [model_line(plan), data_line(plan, tokens), steps_line(plan)]
+    told = [model_line(plan), data_line(plan, tokens), steps_line(plan), *advice(plan)]
     run.say("\n".join(f"  {line}" for line in told))
     if device.is_gpu:
         run.say(f"  {memory_line(plan.estimate, device)}")
@@ -129,7 +130,8 @@ def foretell(
 
 def report(plan: Plan, device: Device, tokens: "Tokens | None") -> list[str]:
     """What `foretell` prints."""
-    lines = [model_line(plan), data_line(plan, tokens), steps_line(plan), memory_line(plan.estimate, device), *parts(plan.estimate)]
+    told = [model_line(plan), data_line(plan, tokens), steps_line(plan), *advice(plan)]
+    lines = [*told, memory_line(plan.estimate, device), *parts(plan.estimate)]
     if "by formula" in plan.known:
         lines.append("             activations by formula: this model cannot be gone through without its weights")
     if plan.examples is not None and device.tflops is not None:

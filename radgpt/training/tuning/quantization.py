@@ -19,7 +19,8 @@ def quantization_config(quantization: Quantization, computes_in: "torch.dtype") 
 
     Args:
         computes_in: what 4-bit weights are expanded to for each product; 8-bit ones are multiplied as integers, whatever it is,
-            with activations above 6 apart from them in 16 bits (both as the papers do).
+            with activations above 6 apart from them in 16 bits (both as the papers do). On a CPU bitsandbytes 0.50 does so in
+            evaluation only: while training it rounds no activations, so that losses of the two differ a little.
 
     Raises:
         UserError: bitsandbytes is not installed, or cannot use this device.
