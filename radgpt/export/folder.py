@@ -24,6 +24,8 @@ def write_model(network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
     network.generation_config.bos_token_id = start
     network.save_pretrained(folder, max_shard_size=export.max_shard_size)
     tokenizer.chat_template = pinned(str(tokenizer.chat_template))
+    # Prompts of a batch end together, so that generation goes on behind each.
+    tokenizer.padding_side = "left"
     tokenizer.save_pretrained(folder)
     for name in ("config.json", "tokenizer_config.json"):
         tidy(folder / name)

@@ -1,0 +1,173 @@
+"""What a configuration may hold: one dataclass for each group, units beside each field, rules beside what they guard."""
+
+from dataclasses import dataclass, field, is_dataclass
+from enum import Enum
+from typing import Any
+
+from radgpt.config.data import (
+    HOST_NAME,
+    Data,
+    DataUse,
+    ExportReports,
+    Governance,
+    Sectioning,
+    Source,
+    SplitPolicy,
+)
+from radgpt.config.engine import DeepSpeed, Launch, Launcher, OffloadDevice, OffloadOptimizer, OffloadParam, Preflight, Zero
+from radgpt.config.instruction_data import (
+    AnswerPrompt,
+    ChatPrompt,
+    Dataset,
+    DuplicateScope,
+    InstructionPrompt,
+    Instructions,
+    Language,
+    Narrative,
+    Prompt,
+)
+from radgpt.config.markers import refuse
+from radgpt.config.teacher import Budget, Provider, Teacher, TeacherMode
+from radgpt.config.training import (
+    Batching,
+    Dtype,
+    Method,
+    Model,
+    ModelSource,
+    Pretraining,
+    Quantization,
+    TooLong,
+    Training,
+    Tuning,
+)
+from radgpt.config.using import (
+    Chat,
+    Decoding,
+    Evaluation,
+    Export,
+    Prediction,
+    Review,
+    Wandb,
+    WandbMode,
+)
+
+__all__ = [
+    "HOST_NAME",
+    "AnswerPrompt",
+    "Batching",
+    "Budget",
+    "Chat",
+    "ChatPrompt",
+    "Config",
+    "Data",
+    "DataUse",
+    "Dataset",
+    "Decoding",
+    "DeepSpeed",
+    "Dtype",
+    "DuplicateScope",
+    "Evaluation",
+    "Export",
+    "ExportReports",
+    "Governance",
+    "Inputs",
+    "InstructionPrompt",
+    "Instructions",
+    "Language",
+    "Launch",
+    "Launcher",
+    "Method",
+    "Model",
+    "ModelSource",
+    "Narrative",
+    "OffloadDevice",
+    "OffloadOptimizer",
+    "OffloadParam",
+    "Prediction",
+    "Preflight",
+    "Pretraining",
+    "Prompt",
+    "Provider",
+    "Quantization",
+    "Review",
+    "Sectioning",
+    "Source",
+    "SplitPolicy",
+    "Teacher",
+    "TeacherMode",
+    "TooLong",
+    "Training",
+    "Tuning",
+    "WandbMode",
+    "Zero",
+    "as_mapping",
+    "refuse",
+]
+
+
+@dataclass
+class Inputs:
+    """Files to read instead of what an earlier stage made, by artifact name."""
+
+    reports: str | None = None
+    raw_instructions: str | None = None
+    instructions: str | None = None
+    raw_answers: str | None = None
+    dataset: str | None = None
+    pretrained: str | None = None
+    checkpoint: str | None = None
+    predictions: str | None = None
+
+
+@dataclass
+class Config:
+    """The whole configuration."""
+
+    name: str = "default"
+    """The experiment: W&B group and folder under `outputs`."""
+    stage: str = "pipeline"
+    pipeline: list[str] = field(default_factory=list)
+    """Stages that `stage=pipeline` runs, in order."""
+    seed: int = 0
+    outputs: str = "outputs"
+    force: bool = False
+    """Run a stage again although its outcome exists."""
+    dry_run: bool = False
+    """Tell what a stage would take, and do nothing: a teacher stage's calls, tokens and cost, a training stage's memory and steps."""
+    objective: str | None = None
+    """Headline metric that a sweeper optimises, such as `eval_loss`."""
+    cache: str = "~/.cache/radgpt"
+    """Folder for converted models."""
+    inputs: Inputs = field(default_factory=Inputs)
+    data: Data = field(default_factory=Data)
+    governance: DataUse = field(default_factory=DataUse)
+    export_reports: ExportReports = field(default_factory=ExportReports)
+    prompt: Prompt = field(default_factory=Prompt)
+    instructions: Instructions = field(default_factory=Instructions)
+    dataset: Dataset = field(default_factory=Dataset)
+    teacher: Teacher = field(default_factory=Teacher)
+    model: Model = field(default_factory=Model)
+    tuning: Tuning = field(default_factory=Tuning)
+    training: Training = field(default_factory=Training)
+    pretraining: Pretraining = field(default_factory=Pretraining)
+    deepspeed: DeepSpeed = field(default_factory=DeepSpeed)
+    launch: Launch = field(default_factory=Launch)
+    preflight: Preflight = field(default_factory=Preflight)
+    export: Export = field(default_factory=Export)
+    wandb: Wandb = field(default_factory=Wandb)
+    decoding: Decoding = field(default_factory=Decoding)
+    prediction: Prediction = field(default_factory=Prediction)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    chat: Chat = field(default_factory=Chat)
+    review: Review = field(default_factory=Review)
+
+    def __post_init__(self) -> None:
+        refuse(not 0 <= self.seed < 2**32, f"seed={self.seed} must lie between 0 and 2**32 - 1")
+
+
+def as_mapping(section: Any) -> dict[str, Any]:
+    """A section as plain values: sections inside it as dictionaries, enums by name."""
+    return {
+        name: as_mapping(value) if is_dataclass(value) else value.name if isinstance(value, Enum) else value
+        for name, value in vars(section).items()
+    }
