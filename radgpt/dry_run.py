@@ -101,6 +101,7 @@ def tell_memory(config: Config, stage: stages.Stage) -> None:
     """Print what is known of a training before there is anything to train on."""
     from radgpt.models import prepare_base, quieten
     from radgpt.training.planning.preflight import config_of, foretell
+    from radgpt.training.recipe import Recipe
     from radgpt.training.tiny import tiny_config
 
     quieten()
@@ -109,8 +110,8 @@ def tell_memory(config: Config, stage: stages.Stage) -> None:
     with rehearsing(config, stage, world_size=planned_processes(config.launch)) as run:
         is_tiny = config.model.source is ModelSource.tiny
         base: Any = tiny_config(config.model) if is_tiny else config_of(config.model, prepare_base(config.model, run.cache))
-        sections = (config.model, config.tuning, training, config.deepspeed, config.preflight)
-        foretell(run, *sections, config.seed, config=base, tokens=None)
+        recipe = Recipe(config.model, config.tuning, training, config.deepspeed, config.preflight, config.seed)
+        foretell(run, recipe, base, tokens=None)
 
 
 def planned_processes(launch: Launch) -> int:

@@ -11,6 +11,7 @@ from radgpt.records import Pair, read_records
 from radgpt.run import Run
 from radgpt.training.data.held_out import refuse_seen
 from radgpt.training.fit import Course, fit, make_tiny_base
+from radgpt.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -56,7 +57,7 @@ def run(
         return prepared_tokens(write_tokens, dataset, training, seed, tokenizer, shared)
 
     course = Course("finetune", "checkpoint", texts=lambda: texts_of(dataset), tokens=tokens, pretrained=pretrained)
-    fit(run, course, model, tuning, training, deepspeed, preflight, seed)
+    fit(run, course, Recipe(model, tuning, training, deepspeed, preflight, seed))
 
 
 def write_untrained(run: Run, dataset: Path, model: Model, quantization: Quantization, seed: int) -> None:

@@ -10,6 +10,7 @@ from radgpt.records import Report, read_records
 from radgpt.run import Run
 from radgpt.training.data.held_out import record_trained
 from radgpt.training.fit import Course, fit
+from radgpt.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -54,7 +55,7 @@ def run(
         record_trained(run.directory, [patient for patient, split in splits.items() if split == "train"])
     course = Course("pretrain", "pretrained", texts=lambda: texts_of(reports), tokens=tokens)
     with settings_of("pretraining", written="training"):
-        fit(run, course, model, tuning, pretraining, deepspeed, preflight, seed)
+        fit(run, course, Recipe(model, tuning, pretraining, deepspeed, preflight, seed))
 
 
 def texts_of(reports: Path) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radgpt.artifacts import write_text
 from radgpt.chat_format import stop_at_answer_end
-from radgpt.config import DeepSpeed, Model, ModelSource, Preflight, Training, Tuning
+from radgpt.config import Model, ModelSource
 from radgpt.models import load_base, load_tokenizer, quieten
 from radgpt.origin import TINY_BASE
 from radgpt.run import Run
@@ -17,6 +17,7 @@ from radgpt.training.engine.ranks import process_group, wait_for_all
 from radgpt.training.loop import checkpoints
 from radgpt.training.loop.keeper import room_for
 from radgpt.training.loop.resume import resume, tidy_checkpoints
+from radgpt.training.recipe import Recipe
 from radgpt.training.tuning.quantization import refuse_missing
 from radgpt.training.tuning.start import Start, start_of
 from radgpt.training.tuning.trained_folder import write_trained
@@ -45,23 +46,14 @@ class Course:
     """Folder of the model that an earlier stage trained and that training starts from; None: `tuning.init_from`, or the base model."""
 
 
-def fit(
-    run: Run,
-    course: Course,
-    model: Model,
-    tuning: Tuning,
-    training: Training,
-    deepspeed: DeepSpeed,
-    preflight: Preflight,
-    seed: int,
-) -> None:
+def fit(run: Run, course: Course, recipe: Recipe) -> None:
     """Train and write the course's artifact, a folder that `models.load_trained` loads. Called on every rank.
 
     A killed run goes on from the last whole checkpoint of the Trainer in the run's folder, and one that had trained to its end does
     not train again. A dry run prints what it would take.
     """
     if run.dry_run:
-        rehearse(run, course, model, tuning, training, deepspeed, preflight, seed)
+        rehearse(run, course, recipe)
         return
     if (outcome := outcome_before(run, course)) is not None:
         run.say(f"{course.stage}: the training had ended before the run did; nothing is left to train")
@@ -73,12 +65,12 @@ def fit(
     from radgpt.training.loop.arguments import refuse_unknown
     from radgpt.training.loop.trainer import clear_traces
 
-    refuse_unknown(training)
-    refuse_unusable(deepspeed, training)
-    refuse_unsharded(training, deepspeed, run.world_size)
-    with process_group(run.world_size, training.ddp_timeout, with_deepspeed=deepspeed.enabled):
+    refuse_unknown(recipe.training)
+    refuse_unusable(recipe.deepspeed, recipe.training)
+    refuse_unsharded(recipe.training, recipe.deepspeed, run.world_size)
+    with process_group(run.world_size, recipe.training.ddp_timeout, with_deepspeed=recipe.deepspeed.enabled):
         try:
-            prepare_and_train(run, course, model, tuning, training, deepspeed, preflight, seed)
+            prepare_and_train(run, course, recipe)
         finally:
             clear_traces()
     if run.rank == 0:
@@ -97,16 +89,7 @@ def outcome_before(run: Run, course: Course) -> dict[str, Any] | None:
     return outcome if run.path(course.artifact).is_dir() else None
 
 
-def rehearse(
-    run: Run,
-    course: Course,
-    model: Model,
-    tuning: Tuning,
-    training: Training,
-    deepspeed: DeepSpeed,
-    preflight: Preflight,
-    seed: int,
-) -> None:
+def rehearse(run: Run, course: Course, recipe: Recipe) -> None:
     """Prepare in the dry run's folder and print what training would take, without loading weights."""
     from radgpt.training.data.tokens import read_tokens
     from radgpt.training.loop.arguments import refuse_unknown
@@ -115,26 +98,18 @@ def rehearse(
 
     quieten()
     # What is misspelt is said before the minutes that tokenising takes.
-    refuse_unknown(training)
-    if preflight.gpu is not None:
-        find(preflight.gpu)
-    start, _, folder = make_ready(run, course, model, tuning, training, seed)
-    config, tokens = config_of(model, start.base), read_tokens(folder)
-    foretell(run, model, tuning, training, deepspeed, preflight, seed, config=config, tokens=tokens)
+    refuse_unknown(recipe.training)
+    if recipe.preflight.gpu is not None:
+        find(recipe.preflight.gpu)
+    start, _, folder = make_ready(run, course, recipe)
+    config, tokens = config_of(recipe.model, start.base), read_tokens(folder)
+    foretell(run, recipe, config, tokens)
 
 
-def prepare_and_train(
-    run: Run,
-    course: Course,
-    model: Model,
-    tuning: Tuning,
-    training: Training,
-    deepspeed: DeepSpeed,
-    preflight: Preflight,
-    seed: int,
-) -> None:
+def prepare_and_train(run: Run, course: Course, recipe: Recipe) -> None:
     """`fit`, inside the process group."""
     quieten()
+    model, tuning, seed = recipe.model, recipe.tuning, recipe.seed
     refuse_missing(tuning.quantization)
     from transformers import set_seed
 
@@ -146,19 +121,19 @@ def prepare_and_train(
     from radgpt.training.tuning.attention import use_segment_attention
 
     work = run.directory / "checkpoints"
-    ready = make_ready(run, course, model, tuning, training, seed) if run.rank == 0 else None
+    ready = make_ready(run, course, recipe) if run.rank == 0 else None
     if run.world_size == 1 < gpu_count():
         run.say(f"{course.stage}: one of {gpu_count()} GPUs trains; launch=torchrun uses all of them")
     wait_for_all()
-    start, tokenizer, folder = ready or make_ready(run, course, model, tuning, training, seed)
+    start, tokenizer, folder = ready or make_ready(run, course, recipe)
     tokens = read_tokens(folder)
-    where = resume(run, course.stage, work, training)
-    training = where.training
-    check_before_training(run, start.base, model, tuning, training, deepspeed, preflight, tokens, seed)
+    where = resume(run, course.stage, work, recipe.training)
+    recipe = replace(recipe, training=where.training)
+    check_before_training(run, start.base, recipe, tokens)
     # Before the model is loaded: ZeRO-3 shards weights while they are read, if these arguments stand.
     arguments = training_arguments(
-        training,
-        deepspeed,
+        recipe.training,
+        recipe.deepspeed,
         model,
         seed,
         output=work,
@@ -167,13 +142,13 @@ def prepare_and_train(
         universal=where.universal,
     )
     set_seed(seed)
-    network = load_base(model, start.base, weight_format(model, tuning, deepspeed), tuning.quantization)
+    network = load_base(model, start.base, weight_format(model, tuning, recipe.deepspeed), tuning.quantization)
     stop_at_answer_end(network.generation_config, tokenizer)
-    use_segment_attention(network, training, model)
-    network = prepare_for_tuning(network, tuning, training, start.adapter)
+    use_segment_attention(network, recipe.training, model)
+    network = prepare_for_tuning(network, tuning, recipe.training, start.adapter)
     trainable = sum(getattr(p, "ds_numel", p.numel()) for p in network.parameters() if p.requires_grad)
 
-    trainer, outcome = train(run, course.stage, network, arguments, tokens, tokenizer, training, deepspeed, seed, where)
+    trainer, outcome = train(run, course.stage, network, arguments, tokens, tokenizer, recipe, where)
     with room_for(run.path(course.artifact)):
         write_trained(run, course.artifact, trainer, tokenizer, model, tuning, start)
     run.summarise(
@@ -185,19 +160,18 @@ def prepare_and_train(
     )
 
 
-def make_ready(
-    run: Run, course: Course, model: Model, tuning: Tuning, training: Training, seed: int
-) -> "tuple[Start, PreTrainedTokenizerBase, Path]":
+def make_ready(run: Run, course: Course, recipe: Recipe) -> "tuple[Start, PreTrainedTokenizerBase, Path]":
     """Where training starts, the tokenizer, and the folder of tokens: made by rank 0, and then found by the others."""
     from radgpt.training.loop.arguments import refuse_too_long
 
-    from_scratch = course.pretrained is None and tuning.init_from is None
+    model = recipe.model
+    from_scratch = course.pretrained is None and recipe.tuning.init_from is None
     if run.rank == 0 and model.source is ModelSource.tiny and from_scratch and not (run.directory / TINY_BASE).is_dir():
-        make_tiny_base(course.texts(), model, seed, run.directory / TINY_BASE, weights=not run.dry_run)
-    start = start_of(run, model, tuning, course.pretrained)
+        make_tiny_base(course.texts(), model, recipe.seed, run.directory / TINY_BASE, weights=not run.dry_run)
+    start = start_of(run, model, recipe.tuning, course.pretrained)
     tokenizer = load_tokenizer(model, start.tokenizer)
     if run.rank == 0:
-        refuse_too_long(training, model, start.base)
+        refuse_too_long(recipe.training, model, start.base)
         tidy_checkpoints(run, course.stage, run.directory / "checkpoints")
     return start, tokenizer, course.tokens(tokenizer, run.shared or run.directory / "tokens")
 

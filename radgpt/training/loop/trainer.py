@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from radgpt.config import Batching, DeepSpeed, Training
+from radgpt.config import Batching, Training
 from radgpt.errors import UserError
 from radgpt.run import Run
 from radgpt.training.data.tokens import Tokens
@@ -13,6 +13,7 @@ from radgpt.training.loop.keeper import Keeper
 from radgpt.training.loop.resume import Resume
 from radgpt.training.loop.schedule import Schedule, evaluated_at
 from radgpt.training.loop.token_trainer import Pieces, build_trainer
+from radgpt.training.recipe import Recipe
 from radgpt.training.watching.curves import Curves
 from radgpt.training.watching.flops import operations_per_token
 from radgpt.training.watching.guard import Guard
@@ -58,9 +59,7 @@ def train(
     arguments: "TrainingArguments",
     tokens: Tokens,
     tokenizer: "PreTrainedTokenizerBase",
-    training: Training,
-    deepspeed: DeepSpeed,
-    seed: int,
+    recipe: Recipe,
     where: Resume,
 ) -> tuple[Any, Outcome]:
     """Train `model` in place (on every rank); give the Trainer, which can save it, and the outcome.
@@ -72,11 +71,15 @@ def train(
     """
     import torch
 
-    pieces = Pieces(run, tokens, training, tokenizer, seed)
+    training = recipe.training
+    pieces = Pieces(run, tokens, training, tokenizer, recipe.seed)
     meter = pieces.meter
     curves = Curves(run, stage)
     speed = Speed(meter, operations_per_token(model, pieces.lengths), operations_per_second(), run.world_size)
-    progress, check = Progress(stage, meter, shown=run.rank == 0), EngineCheck(deepspeed, where.checkpoint if where.universal else None)
+    progress, check = (
+        Progress(stage, meter, shown=run.rank == 0),
+        EngineCheck(recipe.deepspeed, where.checkpoint if where.universal else None),
+    )
     schedule = Schedule(meter, training.early_stopping_patience, training.metric_for_best_model)
     watchers = [
         meter,
@@ -92,7 +95,7 @@ def train(
     checkpoint = where.checkpoint
     pieces.samples.begin(int(checkpoint.name.rpartition("-")[2]) if checkpoint else -1)
     # A checkpoint holds each rank's generator, and replaces what is set here.
-    draw_apart(seed, run.rank)
+    draw_apart(recipe.seed, run.rank)
     try:
         with pieces.interrupts.heeded():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from radgpt.config import DeepSpeed, Method, Model, Preflight, Pretraining, Training, Tuning
+from radgpt.config import Method, Model, Pretraining
 from radgpt.errors import UserError
 from radgpt.models import explained, hub_options, quieten
 from radgpt.run import Run
@@ -14,6 +14,7 @@ from radgpt.training.planning.accelerators import Accelerator, find, this_accele
 from radgpt.training.planning.advice import advice
 from radgpt.training.planning.memory import CONTEXT, GIB, Estimate, meta_network
 from radgpt.training.planning.plans import LEARNED, Plan, changes, cheapest, examples_of, packs, table
+from radgpt.training.recipe import Recipe
 from radgpt.training.watching.flops import operations_per_token
 
 if TYPE_CHECKING:
@@ -63,17 +64,7 @@ def device_here(processes: int) -> Device:
     return gpu(here, (torch.cuda.mem_get_info()[0] + CONTEXT) / GIB)
 
 
-def check_before_training(
-    run: Run,
-    base: str,
-    model: Model,
-    tuning: Tuning,
-    training: Training,
-    deepspeed: DeepSpeed,
-    preflight: Preflight,
-    tokens: "Tokens",
-    seed: int,
-) -> None:
+def check_before_training(run: Run, base: str, recipe: Recipe, tokens: "Tokens") -> None:
     """Say in a few lines what the training will take, on rank 0 and before weights are loaded.
 
     On a CPU, where other programs share the memory, only what is there whatever the batch is counted.
@@ -84,11 +75,10 @@ def check_before_training(
     Raises:
         UserError: it cannot fit the device, with the cheapest change that would.
     """
-    if run.rank != 0 or not preflight.enabled:
+    if run.rank != 0 or not recipe.preflight.enabled:
         return
     device = device_here(int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
-    examples = examples_of(tokens.train, training.share_prefixes)
-    plan = Plan(config_of(model, base), model, tuning, training, deepspeed, run.world_size, device.is_gpu, seed, examples)
+    plan = plan_of(recipe, config_of(recipe.model, base), run.world_size, device, tokens)
     told = [model_line(plan), data_line(plan, tokens), steps_line(plan), *advice(plan)]
     run.say("\n".join(f"  {line}" for line in told))
     if device.is_gpu:
@@ -98,34 +88,39 @@ def check_before_training(
         refuse_impossible_here(plan, device)
 
 
-def foretell(
-    run: Run,
-    model: Model,
-    tuning: Tuning,
-    training: Training,
-    deepspeed: DeepSpeed,
-    preflight: Preflight,
-    seed: int,
-    *,
-    config: "PreTrainedConfig",
-    tokens: "Tokens | None",
-) -> None:
+def foretell(run: Run, recipe: Recipe, config: "PreTrainedConfig", tokens: "Tokens | None") -> None:
     """Print all that is known of a training of `run.world_size` processes, on `preflight.gpu` or the device that is here.
 
     Args:
+        config: the base model's.
         tokens: None where the dataset is not there yet; micro-batches are then taken to be full.
 
     Raises:
         UserError: it cannot fit the device, with the cheapest change that would.
     """
     quieten()
-    device = gpu(find(preflight.gpu)) if preflight.gpu else device_here(run.world_size)
-    examples = None if tokens is None else examples_of(tokens.train, training.share_prefixes)
-    learned = 1.0 if isinstance(training, Pretraining) else LEARNED
-    plan = Plan(config, model, tuning, training, deepspeed, run.world_size, device.is_gpu, seed, examples, learned)
+    device = gpu(find(recipe.preflight.gpu)) if recipe.preflight.gpu else device_here(run.world_size)
+    plan = plan_of(recipe, config, run.world_size, device, tokens)
     run.say("\n".join(f"  {line}" for line in report(plan, device, tokens)))
-    if preflight.enabled:
+    if recipe.preflight.enabled:
         refuse_impossible(plan, device)
+
+
+def plan_of(recipe: Recipe, config: "PreTrainedConfig", world_size: int, device: Device, tokens: "Tokens | None") -> Plan:
+    """The training by its recipe, on a device; `tokens` as in `foretell`."""
+    training = recipe.training
+    return Plan(
+        config,
+        recipe.model,
+        recipe.tuning,
+        training,
+        recipe.deepspeed,
+        world_size,
+        device.is_gpu,
+        recipe.seed,
+        examples=None if tokens is None else examples_of(tokens.train, training.share_prefixes),
+        learned_share=1.0 if isinstance(training, Pretraining) else LEARNED,
+    )
 
 
 def report(plan: Plan, device: Device, tokens: "Tokens | None") -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pairs_dataset import effusion_pair, write_dataset
 
-from radgpt.config import Batching, DeepSpeed, Model, ModelSource, Training
+from radgpt.config import Batching, DeepSpeed, Model, ModelSource, Preflight, Training, Tuning
 from radgpt.errors import UserError
 from radgpt.models import load_base, load_tokenizer
 from radgpt.run import Run
@@ -17,6 +17,7 @@ from radgpt.training.data.tokens import read_tokens, write_tokens
 from radgpt.training.loop.arguments import training_arguments
 from radgpt.training.loop.resume import Resume
 from radgpt.training.loop.trainer import mean_loss, out_of_memory, train
+from radgpt.training.recipe import Recipe
 from radgpt.training.tiny import make_tiny
 from radgpt.training.tuning.attention import use_segment_attention
 
@@ -71,9 +72,8 @@ def trained(prepared, tmp_path, **settings):
     use_segment_attention(network, training, MODEL)
     run = Run(directory=tmp_path, writes={}, tracker=Recorder())
     arguments = training_arguments(training, DeepSpeed(), MODEL, 0, output=tmp_path / "out", evaluate=True, resumed=False)
-    _, outcome = train(
-        run, "finetune", network, arguments, tokens, tokenizer, training, DeepSpeed(), 0, Resume(None, training, universal=False)
-    )
+    recipe = Recipe(MODEL, Tuning(), training, DeepSpeed(), Preflight(), 0)
+    _, outcome = train(run, "finetune", network, arguments, tokens, tokenizer, recipe, Resume(None, training, universal=False))
     return network, outcome, run.tracker.points
 
 

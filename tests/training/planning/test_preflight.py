@@ -15,6 +15,7 @@ from radgpt.training.data.tokens import Counts, SplitCounts, Tokens
 from radgpt.training.planning import preflight
 from radgpt.training.planning.plans import Plan, examples_of
 from radgpt.training.planning.preflight import Device, check_before_training, foretell, refuse_impossible, refuse_impossible_here
+from radgpt.training.recipe import Recipe
 
 SEVEN = LlamaConfig(vocab_size=32000, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32)
 SMALL = LlamaConfig(
@@ -52,7 +53,7 @@ def test_a_dry_run_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
     training = Training(
         batching=Batching.padded, per_device_train_batch_size=2, gradient_accumulation_steps=2, num_train_epochs=2, model_max_length=128
     )
-    foretell(a_dry_run(2), MODEL, Tuning(), training, DeepSpeed(), Preflight(gpu="a100-80"), 0, config=SMALL, tokens=tokens())
+    foretell(a_dry_run(2), Recipe(MODEL, Tuning(), training, DeepSpeed(), Preflight(gpu="a100-80"), 0), SMALL, tokens())
     lines = told(capsys)
     # Embedding 128 x 32; two blocks of 4 x 32 x 32 + 3 x 32 x 64 + 2 x 32; a norm of 32.
     weights = 128 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 64 + 2 * 32) + 32
@@ -69,7 +70,7 @@ def test_a_dry_run_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_without_a_dataset_the_memory_is_told_for_full_micro_batches(capsys: pytest.CaptureFixture[str]) -> None:
     training = Pretraining(model_max_length=512, per_device_train_batch_size=4, batching=Batching.packed)
-    foretell(a_dry_run(), MODEL, Tuning(), training, DeepSpeed(), Preflight(gpu="L4"), 0, config=SMALL, tokens=None)
+    foretell(a_dry_run(), Recipe(MODEL, Tuning(), training, DeepSpeed(), Preflight(gpu="L4"), 0), SMALL, None)
     lines = told(capsys)
     assert lines["data"].startswith("not made yet")
     assert lines["steps"] == "32 rows a step (4 x 8 accumulated x 1 process); at most 2,048 tokens a micro-batch"
@@ -123,8 +124,8 @@ def test_on_a_cpu_only_states_that_exceed_the_memory_are_refused() -> None:
 def checked(monkeypatch: pytest.MonkeyPatch, device: Device, run: Run, *, enabled: bool = True) -> None:
     monkeypatch.setattr(preflight, "device_here", lambda processes: device)
     monkeypatch.setattr(preflight, "config_of", lambda model, base: SEVEN)
-    settings = Preflight(enabled=enabled)
-    check_before_training(run, "base", MODEL, LORA, Training(), DeepSpeed(), settings, tokens(), 0)
+    recipe = Recipe(MODEL, LORA, Training(), DeepSpeed(), Preflight(enabled=enabled), 0)
+    check_before_training(run, "base", recipe, tokens())
 
 
 def test_a_run_is_told_of_in_a_few_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
