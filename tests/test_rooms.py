@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-ROOMS = ("clinical", "governance", "teacher", "instructions", "review", "export", "stages")
+ROOMS = ("clinical", "governance", "teacher", "instructions", "review", "training", "export", "stages")
+
+ROOMS_OF_TRAINING = ("data", "engine", "tuning", "watching", "loop", "planning")
+"""`fit.py` beside them joins them; `recipe.py` is known to all."""
 
 
 def imported(room: str) -> Iterator[tuple[Path, str]]:
@@ -27,6 +30,18 @@ def test_a_room_knows_none_after_it(room: str) -> None:
     # The list of stages is known to all; what a stage does, to none.
     upward = [(file, module) for file, module in known if module.startswith(later) and not module.startswith("radgpt.stages.Stage")]
     assert known and not upward
+
+
+@pytest.mark.parametrize("room", ROOMS_OF_TRAINING)
+def test_a_room_of_training_knows_none_after_it(room: str) -> None:
+    known = list(imported(f"training/{room}"))
+    later = tuple(f"radgpt.training.{name}." for name in (*ROOMS_OF_TRAINING[ROOMS_OF_TRAINING.index(room) + 1 :], "fit"))
+    assert known and not [(file, module) for file, module in known if module.startswith(later)]
+
+
+def test_every_room_of_training_has_its_place_in_the_order() -> None:
+    rooms = {folder.parent.name for folder in (ROOT / "radgpt" / "training").glob("*/__init__.py")}
+    assert rooms == set(ROOMS_OF_TRAINING)
 
 
 def test_the_judge_does_not_read_as_the_teacher_does() -> None:

@@ -1,1 +1,1 @@
-"""Fine-tune a causal language model on instruction-answer pairs."""
+"""Train a causal language model, on instruction-answer pairs or on raw reports."""

@@ -92,8 +92,8 @@ def outcome_before(run: Run, course: Course) -> dict[str, Any] | None:
 def rehearse(run: Run, course: Course, recipe: Recipe) -> None:
     """Prepare in the dry run's folder and print what training would take, without loading weights."""
     from radgpt.training.data.tokens import read_tokens
+    from radgpt.training.engine.accelerators import find
     from radgpt.training.loop.arguments import refuse_unknown
-    from radgpt.training.planning.accelerators import find
     from radgpt.training.planning.preflight import config_of, foretell
 
     quieten()

@@ -1,1 +1,1 @@
-"""What training runs on: DeepSpeed, FSDP2, ranks that meet."""
+"""What training runs on: GPUs and their data sheets, DeepSpeed, FSDP2, ranks that meet."""

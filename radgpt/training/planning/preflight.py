@@ -10,7 +10,7 @@ from radgpt.errors import UserError
 from radgpt.models import explained, hub_options, quieten
 from radgpt.run import Run
 from radgpt.training.data.batching import MicroBatches, pad_waste
-from radgpt.training.planning.accelerators import Accelerator, find, this_accelerator
+from radgpt.training.engine.accelerators import Accelerator, find, this_accelerator
 from radgpt.training.planning.advice import advice
 from radgpt.training.planning.memory import CONTEXT, GIB, Estimate, meta_network
 from radgpt.training.planning.plans import LEARNED, Plan, changes, cheapest, examples_of, packs, table

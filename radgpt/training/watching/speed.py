@@ -1,8 +1,8 @@
 """Tell how fast a training is, how much of that is padding, and how much memory it holds."""
 
 import resource
-from typing import Any
 
+from radgpt.training.engine.accelerators import this_accelerator
 from radgpt.training.watching.meter import Meter
 
 
@@ -41,7 +41,5 @@ def peak_memory_gib() -> float:
 
 def operations_per_second() -> float | None:
     """What this process's GPU can do in 16 bits, where it is a known one."""
-    from radgpt.training.planning.accelerators import this_accelerator
-
-    here: Any = this_accelerator()
+    here = this_accelerator()
     return here.bf16_tflops * 1e12 if here is not None and here.bf16_tflops else None

@@ -3,7 +3,7 @@
 import pytest
 
 from radgpt.errors import UserError
-from radgpt.training.planning.accelerators import KNOWN, find, recognised
+from radgpt.training.engine.accelerators import KNOWN, find, recognised
 
 
 @pytest.mark.parametrize(
