@@ -13,7 +13,7 @@ UNIVERSAL = "universal"
 """Folder inside a checkpoint that holds DeepSpeed's states by parameter instead of by rank."""
 
 
-def micro_batches(examples: int, world_size: int, largest: int) -> tuple[int, int]:
+def batch_sizes(examples: int, world_size: int, largest: int) -> tuple[int, int]:
     """(per-device batch size, gradient accumulation steps) that put `examples` into an optimizer step of `world_size` processes.
 
     Args:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from radgpt.config import Training
 from radgpt.run import Run
-from radgpt.training.engine.world_size import micro_batches, needs_universal, to_universal
+from radgpt.training.engine.world_size import batch_sizes, needs_universal, to_universal
 from radgpt.training.loop import checkpoints
 
 
@@ -46,7 +46,7 @@ def resume(run: Run, stage: str, folder: Path, training: Training) -> Resume:
         sizes = saved.per_device_train_batch_size, saved.gradient_accumulation_steps
         run.say(f"{stage}: goes on from {last.name}")
     else:
-        sizes = micro_batches(saved.step, run.world_size, training.per_device_train_batch_size)
+        sizes = batch_sizes(saved.step, run.world_size, training.per_device_train_batch_size)
         run.say(
             f"{stage}: goes on from {last.name}, saved by {saved.world_size} processes; {run.world_size} take the same examples in each "
             f"step, with per_device_train_batch_size={sizes[0]} and gradient_accumulation_steps={sizes[1]}"

@@ -202,7 +202,7 @@ def examples_of(tokens: Any, share_prefixes: bool = False) -> Examples:
     return Examples(ends - starts, high - low, first, last, shared_with_previous(tokens) if share_prefixes else None)
 
 
-def micro_batches(size: int) -> list[int]:
+def divisors(size: int) -> list[int]:
     """Sizes that divide a micro-batch, the largest first."""
     return [part for part in range(size, 0, -1) if size % part == 0]
 
@@ -233,7 +233,7 @@ def changes(plan: Plan) -> Iterator[Change]:
             typed = (*typed, "deepspeed=zero2" if plan.world_size > 1 else "deepspeed=none")
         leaner.append(((*typed, "tuning.quantization=nf4"), quantized))
     for typed, variation in leaner:
-        for size in micro_batches(plan.training.per_device_train_batch_size):
+        for size in divisors(plan.training.per_device_train_batch_size):
             smaller = variation.with_micro_batch(size)
             if size == plan.training.per_device_train_batch_size:
                 if typed:

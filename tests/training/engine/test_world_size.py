@@ -3,7 +3,7 @@
 import pytest
 
 from radgpt.errors import UserError
-from radgpt.training.engine.world_size import micro_batches, needs_universal
+from radgpt.training.engine.world_size import batch_sizes, needs_universal
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from radgpt.training.engine.world_size import micro_batches, needs_universal
     ],
 )
 def test_each_step_keeps_its_examples(examples, processes, largest, wanted):
-    size, accumulated = micro_batches(examples, processes, largest)
+    size, accumulated = batch_sizes(examples, processes, largest)
     assert (size, accumulated) == wanted and size * accumulated * processes == examples
 
 
 def test_a_step_that_cannot_be_shared_evenly_names_the_numbers_that_can():
     with pytest.raises(UserError, match="8 examples a step, which 3 processes cannot share evenly; go on with 1, 2, 4 of them"):
-        micro_batches(8, 3, 4)
+        batch_sizes(8, 3, 4)
 
 
 def test_only_split_states_are_converted(tmp_path):
