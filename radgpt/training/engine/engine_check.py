@@ -1,8 +1,4 @@
-"""What listens while the Trainer works.
-
-Each watcher has the methods of transformers' TrainerCallback that it needs, and becomes one by `listening` (the base class
-cannot stand where they are defined: transformers is imported only where it is used).
-"""
+"""Check, once the Trainer has wrapped the model, that the engine is the one that was asked for."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +7,6 @@ from radgpt.config import DeepSpeed
 from radgpt.training.engine.deepspeed import refuse_other_engine
 from radgpt.training.engine.fsdp import refuse_other_wrapping
 from radgpt.training.engine.world_size import mend_loaded
-
-
-def listening(watcher: Any) -> Any:
-    """A watcher as a TrainerCallback."""
-    from transformers import TrainerCallback
-
-    watcher.__class__ = type(type(watcher).__name__, (type(watcher), TrainerCallback), {})
-    return watcher
 
 
 class EngineCheck:

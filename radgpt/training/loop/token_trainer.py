@@ -12,7 +12,6 @@ from radgpt.training.data.batching import MicroBatches
 from radgpt.training.data.collation import collator
 from radgpt.training.data.prefixes import shared_with_previous
 from radgpt.training.data.tokens import Tokens
-from radgpt.training.engine.engine_check import listening
 from radgpt.training.engine.ranks import wait_for_all
 from radgpt.training.engine.world_size import to_universal
 from radgpt.training.loop.interrupts import Interrupts
@@ -165,6 +164,17 @@ def build_trainer(
     # The Trainer leaves the loss as it is.
     trainer.model_accepts_loss_kwargs = True
     return trainer
+
+
+def listening(watcher: Any) -> Any:
+    """A watcher as a TrainerCallback: it has the methods of one that it needs, and gets the rest from it.
+
+    The base class cannot stand where watchers are defined, as transformers is imported only where it is used.
+    """
+    from transformers import TrainerCallback
+
+    watcher.__class__ = type(type(watcher).__name__, (type(watcher), TrainerCallback), {})
+    return watcher
 
 
 def without_copies(model: Any, state: dict[str, Any]) -> dict[str, Any]:
