@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from radgpt.config import DeepSpeed, Governance, Model, ModelSource, Quantization, Training, Tuning
+from radgpt.config import DeepSpeed, Governance, Model, ModelSource, Pretraining, Quantization, Training, Tuning
 from radgpt.export.licences import Licence, hub_name, licence_of
 from radgpt.export.provenance import Scores, Source, faithfulness, recipe
 from radgpt.export.serving import client_settings, serve_commands
@@ -78,7 +78,6 @@ def write(facts: Facts) -> str:
 
 def _view(facts: Facts) -> dict[str, Any]:
     licence = licence_of(facts.model)
-    settings = facts.training.settings if facts.training else {}
     return {
         "front_matter": yaml.safe_dump(_front_matter(facts, licence), sort_keys=False, allow_unicode=True).strip(),
         "name": facts.name,
@@ -99,7 +98,7 @@ def _view(facts: Facts) -> dict[str, Any]:
         "teachers": [(clipped(printable(name), LONGEST_NAME), count) for name, count in ranked(facts.data.answer_pass.teachers)],
         "faithfulness": [(name, count) for name in SCORES if (count := faithfulness(facts.data)[name])],
         "judged": faithfulness(facts.data).total(),
-        "recipe": _recipe(settings),
+        "recipe": _recipe(facts.training),
         "losses": _losses(facts.training.manifest.metrics if facts.training else {}),
         "work": _work(facts.training.manifest.metrics if facts.training else {}),
         "scores": _scores(facts.scores),
@@ -142,11 +141,13 @@ def _base(model: Model) -> str:
     return hub_name(model) + (f" at revision {model.revision}" if model.revision else "")
 
 
-def _recipe(settings: Mapping[str, Any]) -> str | None:
+def _recipe(training: Source | None) -> str | None:
     """The settings of the training as YAML, without those that have no bearing on its outcome."""
-    if not settings:
+    if training is None or not training.settings:
         return None
-    told = recipe(settings, {"tuning": Tuning, "training": Training, "deepspeed": DeepSpeed})
+    settings = training.settings
+    how: dict[str, type] = {"pretraining": Pretraining} if training.manifest.stage == "pretrain" else {"training": Training}
+    told = recipe(settings, {"tuning": Tuning, **how, "deepspeed": DeepSpeed})
     if not told["deepspeed"].get("enabled"):
         del told["deepspeed"]
     return yaml.safe_dump({"seed": settings.get("seed"), **told}, sort_keys=False, allow_unicode=True).strip()

@@ -58,6 +58,14 @@ def facts(tmp_path: Path) -> Facts:
     )
 
 
+def test_the_recipe_is_that_of_the_stage_that_trained(facts: Facts, tmp_path: Path) -> None:
+    assert "  learning_rate: 0.0002" in write(facts)
+    run = training(tmp_path, pretraining={"learning_rate": 0.00003})
+    pretrained = write(replace(facts, training=replace(run, manifest=replace(run.manifest, stage="pretrain"))))
+    assert "pretraining:\n  learning_rate: 3.0e-05" in pretrained
+    assert "0.0002" not in pretrained
+
+
 def front_matter(card: str) -> dict:
     return yaml.safe_load(card.split("---\n")[1])
 
