@@ -83,9 +83,7 @@ def check_before_training(run: Run, base: str, recipe: Recipe, tokens: "Tokens")
     run.say("\n".join(f"  {line}" for line in told))
     if device.is_gpu:
         run.say(f"  {memory_line(plan.estimate, device)}")
-        refuse_impossible(plan, device)
-    else:
-        refuse_impossible_here(plan, device)
+    refuse_unfit(plan, device)
 
 
 def foretell(run: Run, recipe: Recipe, config: "PreTrainedConfig", tokens: "Tokens | None") -> None:
@@ -103,7 +101,7 @@ def foretell(run: Run, recipe: Recipe, config: "PreTrainedConfig", tokens: "Toke
     plan = plan_of(recipe, config, run.world_size, device, tokens)
     run.say("\n".join(f"  {line}" for line in report(plan, device, tokens)))
     if recipe.preflight.enabled:
-        refuse_impossible(plan, device)
+        refuse_unfit(plan, device)
 
 
 def plan_of(recipe: Recipe, config: "PreTrainedConfig", world_size: int, device: Device, tokens: "Tokens | None") -> Plan:
@@ -237,6 +235,14 @@ def fits(plan: Plan, device: Device) -> list[str]:
         cells = [gib(each.peak) if each.peak <= device.memory_gib * GIB else f"({gib(each.peak)})" for each in estimates]
         lines.append(f"               {name:<26}" + "".join(f"{cell:>9}" for cell in cells))
     return lines
+
+
+def refuse_unfit(plan: Plan, device: Device) -> None:
+    """Raise UserError where a training cannot fit a GPU, or where a CPU's memory does not even hold its states."""
+    if device.is_gpu:
+        refuse_impossible(plan, device)
+    else:
+        refuse_impossible_here(plan, device)
 
 
 def refuse_impossible(plan: Plan, device: Device) -> None:

@@ -121,6 +121,17 @@ def test_on_a_cpu_only_states_that_exceed_the_memory_are_refused() -> None:
     refuse_impossible_here(full, replace(CPU, memory_gib=101.0))
 
 
+def test_a_dry_run_on_a_cpu_refuses_no_more_than_the_run_would(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = Recipe(MODEL, Tuning(), Training(), DeepSpeed(), Preflight(), 0)
+    # Weights, gradients and AdamW's two states of 24,736 float32 weights: 0.4 MiB.
+    monkeypatch.setattr(preflight, "device_here", lambda processes: replace(CPU, memory_gib=1 / 1024))
+    foretell(a_dry_run(), recipe, SMALL, None)
+    assert told(capsys)["memory"].endswith("does not fit")
+    monkeypatch.setattr(preflight, "device_here", lambda processes: replace(CPU, memory_gib=0.25 / 1024))
+    with pytest.raises(UserError, match=r"weights, gradients and optimizer states take 0.4 MiB"):
+        foretell(a_dry_run(), recipe, SMALL, None)
+
+
 def checked(monkeypatch: pytest.MonkeyPatch, device: Device, run: Run, *, enabled: bool = True) -> None:
     monkeypatch.setattr(preflight, "device_here", lambda processes: device)
     monkeypatch.setattr(preflight, "config_of", lambda model, base: SEVEN)
