@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from transformers import LlamaConfig
 
 from radgpt.config import (
@@ -18,6 +19,7 @@ from radgpt.config import (
     Tuning,
     Zero,
 )
+from radgpt.training.loop.arguments import weight_format
 from radgpt.training.planning.activations import Activations, Bilinear
 from radgpt.training.planning.memory import Estimate, Formats, Shape, States, estimate, shape_of, states
 from radgpt.training.tuning.adapters import prepare_for_tuning
@@ -145,9 +147,13 @@ def test_optimizers_differ(optim: str, size: float) -> None:
     ],
 )
 def test_number_formats_are_those_of_the_training(
-    tuning: Tuning, dtype: Dtype, deepspeed: DeepSpeed, on_gpu: bool, formats: Formats
+    monkeypatch: pytest.MonkeyPatch, tuning: Tuning, dtype: Dtype, deepspeed: DeepSpeed, on_gpu: bool, formats: Formats
 ) -> None:
-    assert Formats.planned(Model(name_or_path="m", dtype=dtype), tuning, Training(), deepspeed, on_gpu) == formats
+    model = Model(name_or_path="m", dtype=dtype)
+    assert Formats.planned(model, tuning, Training(), deepspeed, on_gpu) == formats
+    for asked in ("is_available", "is_bf16_supported"):
+        monkeypatch.setattr(torch.cuda, asked, lambda: on_gpu)
+    assert str(weight_format(model, tuning, deepspeed)) == f"torch.{formats.weights}"
 
 
 def moment(gradients: float, accumulates: bool, step_work: float = 0.0) -> Estimate:

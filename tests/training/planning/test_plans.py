@@ -6,6 +6,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
+from conftest import composed
 from transformers import LlamaConfig
 
 from radgpt.config import Batching, DeepSpeed, Method, Model, Quantization, Training, Tuning, Zero
@@ -23,6 +24,14 @@ FOUR = Examples(
 def plan(tuning: Tuning = LORA, world_size: int = 1, deepspeed: DeepSpeed | None = None, **training: Any) -> Plan:
     settings = Training(**{"model_max_length": 2048, "gradient_checkpointing": True} | training)
     return Plan(CONFIG, Model(name_or_path="llama"), tuning, settings, deepspeed or DeepSpeed(), world_size, True, 0, None)
+
+
+@pytest.mark.parametrize("option", SHARDING)
+def test_sharding_is_that_of_the_option_that_is_named(option: str) -> None:
+    zero, committed = SHARDING[option], composed(f"deepspeed={option}").deepspeed.zero_optimization
+    assert (zero.stage, bool(zero.overlap_comm)) == (committed.stage, bool(committed.overlap_comm))
+    assert zero.offload_optimizer.device is committed.offload_optimizer.device
+    assert zero.offload_param.device is committed.offload_param.device
 
 
 def test_examples_are_read_from_the_mask() -> None:
