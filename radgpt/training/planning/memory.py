@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 GIB = 2**30
 
+UNCERTAINTY = 0.1
+"""Share by which an estimate may be wrong: what exceeds the memory by more is refused, and what comes this near is said to."""
+
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Of a weight in 4 bits: 64 share an 8-bit scale, 256 of those a float32 (double quantisation, arXiv 2305.14314)."""
 

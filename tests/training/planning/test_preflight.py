@@ -13,8 +13,10 @@ from radgpt.errors import UserError
 from radgpt.run import Run
 from radgpt.training.data.tokens import Counts, SplitCounts, Tokens
 from radgpt.training.planning import preflight
+from radgpt.training.planning.device import Device
 from radgpt.training.planning.plans import Plan, examples_of
-from radgpt.training.planning.preflight import Device, check_before_training, foretell, refuse_impossible, refuse_impossible_here
+from radgpt.training.planning.preflight import check_before_training, foretell, refuse_impossible, refuse_impossible_here
+from radgpt.training.planning.report import memory_line
 from radgpt.training.recipe import Recipe
 
 SEVEN = LlamaConfig(vocab_size=32000, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32)
@@ -77,17 +79,6 @@ def test_without_a_dataset_the_memory_is_told_for_full_micro_batches(capsys: pyt
     assert "time" not in lines
 
 
-def test_the_time_is_operations_over_the_speed_that_is_assumed() -> None:
-    known = plan(SMALL, Tuning(), tokens(), gradient_checkpointing=False, num_train_epochs=1, gradient_accumulation_steps=1)
-    # 6 for each weight (the embedding is the head as well), and 12 x layers x width x 70, the mean length that a token meets.
-    operations = 6 * 24_736 + 12 * 2 * 32 * 70
-    assert preflight.operations(known) == operations
-    slow = 550 * operations / 0.4 / (2 * 3600) / 1e12
-    assert preflight.time_line(known, slow) == "time         about 2.0 hours, if 40% of the data sheet's 0 TFLOP/s are reached (assumed)"
-    again = replace(known, training=replace(known.training, gradient_checkpointing=True))
-    assert "about 2.7 hours" in preflight.time_line(again, slow)
-
-
 def test_what_cannot_fit_is_refused_with_the_cheapest_change() -> None:
     message = (
         r"training.per_device_train_batch_size=16: training would take about \d\d.\d GiB on each device, and A10 has 22.0; "
@@ -108,7 +99,7 @@ def test_an_estimate_a_little_above_the_memory_is_let_try() -> None:
     device = replace(A10, memory_gib=start.estimate.peak / 2**30)
     for factor, verdict in ((1.2, "fits"), (1.05, "tight"), (0.95, "does not fit")):
         near = replace(device, memory_gib=factor * device.memory_gib)
-        assert preflight.memory_line(start.estimate, near).endswith(verdict)
+        assert memory_line(start.estimate, near).endswith(verdict)
         refuse_impossible(start, near)
     with pytest.raises(UserError):
         refuse_impossible(start, replace(device, memory_gib=0.89 * device.memory_gib))
