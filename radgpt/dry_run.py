@@ -6,7 +6,7 @@ from typing import Any
 
 from radgpt import stages
 from radgpt.config import Config, Launch, Launcher, Method, ModelSource, Teacher, Tuning
-from radgpt.errors import DryRunEnd, UserError
+from radgpt.errors import DryRunEnd, UserError, settings_of
 from radgpt.execute import announce_skip, attestation_of, earlier_runs, pipeline_of, standing
 from radgpt.governance.inheritance import inherited
 from radgpt.keys import key
@@ -106,11 +106,14 @@ def tell_memory(config: Config, stage: stages.Stage) -> None:
 
     quieten()
     given: dict[str, Any] = {name: stages.section(config, kind) for name, kind in stage.sections.items()}
-    training = given.get("training") or given["pretraining"]
-    with rehearsing(config, stage, world_size=planned_processes(config.launch)) as run:
+    section = "pretraining" if "pretraining" in given else "training"
+    with (
+        rehearsing(config, stage, world_size=planned_processes(config.launch)) as run,
+        settings_of(section, written="training"),
+    ):
         is_tiny = config.model.source is ModelSource.tiny
         base: Any = tiny_config(config.model) if is_tiny else config_of(config.model, prepare_base(config.model, run.cache))
-        recipe = Recipe(config.model, config.tuning, training, config.deepspeed, config.preflight, config.seed)
+        recipe = Recipe(config.model, config.tuning, given[section], config.deepspeed, config.preflight, config.seed)
         foretell(run, recipe, base, tokens=None)
 
 

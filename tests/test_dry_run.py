@@ -58,12 +58,13 @@ def test_a_training_is_told_of_and_nothing_is_written(radgpt: Command, finished:
 
 
 @pytest.mark.slow
-def test_a_training_that_cannot_fit_is_refused(radgpt: Command, tmp_path: Path) -> None:
-    wide = ("model.tiny_hidden_size=16384", "model.tiny_layers=40")
-    done = radgpt(*TINY_LINE, *wide, "stage=finetune", "dry_run=true", "preflight.gpu=T4", cwd=tmp_path)
+@pytest.mark.parametrize(("stage", "section"), [("finetune", "training"), ("pretrain", "pretraining")])
+def test_a_training_that_cannot_fit_is_refused(radgpt: Command, tmp_path: Path, stage: str, section: str) -> None:
+    wide = ("model.tiny_hidden_size=16384", "model.tiny_layers=40", f"{section}.per_device_train_batch_size=4")
+    done = radgpt(*TINY_LINE, *wide, f"stage={stage}", "dry_run=true", "preflight.gpu=T4", cwd=tmp_path)
     assert done.returncode == 2
     assert "on T4: does not fit" in done.stdout
-    assert "radgpt: training.per_device_train_batch_size=4: training would take about " in done.stderr
+    assert f"radgpt: {section}.per_device_train_batch_size=4: training would take about " in done.stderr
     assert "no smaller batch, sharding or quantisation fits either (" in done.stderr
 
 
