@@ -20,9 +20,7 @@ from radgpt import launch
 from radgpt.config import Launch, Launcher
 from radgpt.errors import UserError
 from radgpt.launch import alone, settings_digest
-from radgpt.launching.crew import is_here
-from radgpt.launching.slurm import first_host, slurm_place
-from radgpt.launching.torchrun import ENDED, StoppedError, first_error, threads_for
+from radgpt.launching.torchrun import StoppedError
 from radgpt.run import Run
 
 TWO = ("stage=finetune", "launch=torchrun", "launch.processes=2")
@@ -222,25 +220,6 @@ def test_slurm_submits_a_job_with_a_task_on_each_node() -> None:
     assert config.launch.launcher is Launcher.slurm
 
 
-SLURM = {"SLURM_JOB_ID": "4711", "SLURM_NNODES": "3", "SLURM_NODEID": "2", "SLURM_NTASKS": "3", "SLURM_JOB_NODELIST": "gpu[03-05,9],cpu1"}
-
-
-def test_a_slurm_jobs_nodes_meet_on_its_first() -> None:
-    assert slurm_place(SLURM) == (3, 2, "gpu03:14711")
-    with pytest.raises(UserError, match="--ntasks-per-node=1"):
-        slurm_place(SLURM | {"SLURM_NTASKS": "24"})
-    with pytest.raises(UserError, match="inside a Slurm job only"):
-        slurm_place({})
-
-
-@pytest.mark.parametrize(
-    ("listed", "first"),
-    [("node1", "node1"), ("a7,b8", "a7"), ("n[08-11,15]-ib", "n08-ib"), ("gpu[3,9],cpu1", "gpu3"), ("host.lab.org", "host.lab.org")],
-)
-def test_slurms_list_of_nodes(listed: str, first: str) -> None:
-    assert first_host(listed) == first
-
-
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -261,26 +240,10 @@ def test_auto_is_a_process_for_each_gpu() -> None:
     assert composed("launch=torchrun", "launch.processes=auto").launch.processes is None
 
 
-def test_a_name_of_this_machine_is_told_from_anothers() -> None:
-    assert is_here("127.0.0.1") and is_here("localhost")
-    assert not is_here("192.0.2.1") and not is_here("no-such-host.invalid")
-
-
 def test_members_must_agree_on_all_but_how_they_were_started() -> None:
     mine = composed("seed=3")
     assert settings_digest(mine) == settings_digest(composed("seed=3", "launch=torchrun", "data.governance=open"))
     assert settings_digest(mine) != settings_digest(composed("seed=4"))
-
-
-def test_cores_are_shared_out_unless_the_user_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)))
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    with threads_for(4):
-        assert os.environ["OMP_NUM_THREADS"] == "3"
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    with threads_for(5):
-        assert os.environ["OMP_NUM_THREADS"] == "3"
-    assert "OMP_NUM_THREADS" not in os.environ
 
 
 def test_a_stage_for_one_process_does_not_see_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,14 +266,3 @@ def test_a_launched_rank_that_was_told_to_stop_leaves_no_outcome_that_nobody_tak
         launch.work_as_rank(job)
     # Started by hand nobody waits for it.
     assert launch.work(job) == {}
-
-
-def test_how_a_rank_ended_is_told(tmp_path: Path) -> None:
-    told = tmp_path / "error.json"
-    told.write_text(json.dumps({"message": {"message": "ValueError: no: such"}}))
-    raised = SimpleNamespace(exitcode=1, error_file=str(told))
-    assert first_error(raised) == ("ValueError", "no: such")
-    silent = SimpleNamespace(exitcode=3, error_file=str(tmp_path / "none"))
-    assert first_error(silent) == (ENDED, "ended with exit code 3")
-    killed = SimpleNamespace(exitcode=-11, error_file="", signal_name=lambda: "SIGSEGV")
-    assert first_error(killed) == (ENDED, "was killed by SIGSEGV")
