@@ -1,4 +1,4 @@
-"""Turn the settings of `training` and `tuning` into transformers' TrainingArguments and a model to train."""
+"""Turn settings into transformers' TrainingArguments and the number format of weights, and refuse what cannot be trained so."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -23,7 +23,7 @@ def summed_loss(model: Any, batch: "dict[str, Any]", selects: bool) -> "tuple[to
 
     Args:
         model: the causal language model, as it is wrapped for training; ready for flat rows by `use_segment_attention`.
-        batch: what a collator of `training.collation` gives, padded or flat, on the model's device.
+        batch: what `data.collation.collator` makes, padded or flat, on the model's device.
         selects: whether the model's `forward` can give the logits of chosen positions (`selects_logits`).
 
     Returns:
