@@ -28,7 +28,9 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
     """(dataset, reports); the first test pair is about the second report."""
     dataset = tmp_path / "dataset"
     dataset.mkdir()
-    pair = Pair("r2/0", "r2", "p2", "paraphrasing", "test", [{"role": "assistant", "content": "x"}], "", "", "")
+    pair = Pair(
+        "r2/0", "r2", "p2", "paraphrasing", "test", [{"role": "user", "content": "?"}, {"role": "assistant", "content": "x"}], "", "", ""
+    )
     with jsonlines.open(dataset / "test.jsonl", "w") as file:
         file.write(as_row(pair))
     with jsonlines.open(tmp_path / "reports.jsonl", "w") as file:

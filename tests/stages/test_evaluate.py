@@ -31,7 +31,17 @@ def inputs(tmp_path: Path) -> tuple[Path, Path, Path]:
     dataset = tmp_path / "dataset"
     dataset.mkdir()
     train = [
-        Pair(f"t{number}/0", "t", "t", task, "train", [{"role": "assistant", "content": answer}], "", "", "")
+        Pair(
+            f"t{number}/0",
+            "t",
+            "t",
+            task,
+            "train",
+            [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}],
+            "",
+            "",
+            "",
+        )
         for number, (task, answer) in enumerate([("question_answering", ANSWERS[0])] * 2 + [("summarisation", ANSWERS[1])])
     ]
     write(dataset / "train.jsonl", list(train))

@@ -30,6 +30,7 @@ def process_group(world_size: int, timeout_seconds: int, with_deepspeed: bool) -
     global meetings
     before = {name: value for name, value in os.environ.items() if name.startswith(TOUCHED)}
     joins = (world_size > 1 or with_deepspeed) and not distributed.is_initialized()
+    failed = False
     if with_deepspeed and not torch.cuda.is_available():
         # It looks for other accelerators first, and warns that there is none.
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
@@ -56,10 +57,14 @@ def process_group(world_size: int, timeout_seconds: int, with_deepspeed: bool) -
             # accelerate does it for GPUs only, and without it ZeRO-3 takes each rank for all there are while weights are read.
             init_distributed(distributed.get_backend(), auto_mpi_discovery=False, verbose=False)
         yield
+    except BaseException:
+        failed = True
+        raise
     finally:
         if joins and distributed.is_initialized():
-            # DeepSpeed holds on to the first group of a process, and fails in a second training without it.
-            if with_deepspeed:
+            # DeepSpeed holds on to the first group of a process, and fails in a second training without it. And a rank that fails
+            # must be known to have failed before the others lose it, whose errors would come first and say less.
+            if with_deepspeed or failed:
                 atexit.register(distributed.destroy_process_group)
             else:
                 distributed.destroy_process_group()

@@ -91,10 +91,10 @@ def test_what_cannot_be_is_not_proposed() -> None:
 def test_a_smaller_micro_batch_is_proposed_where_it_is_enough_and_a_step_keeps_its_examples() -> None:
     start = plan(per_device_train_batch_size=16, gradient_accumulation_steps=2)
     # 12.6 GiB of weights; a row of 2,048 tokens takes about half a GiB.
-    change = cheapest(start, 22.0)
+    change = cheapest(start, 25.0)
     assert change is not None
     assert change.typed == ("training.per_device_train_batch_size=8", "training.gradient_accumulation_steps=4")
-    assert change.plan.estimate.peak <= 22.0 * GIB < start.estimate.peak
+    assert change.plan.estimate.peak <= 25.0 * GIB < start.estimate.peak
 
 
 def test_the_host_s_memory_comes_before_four_bits_and_nothing_is_said_to_fit_that_does_not() -> None:
