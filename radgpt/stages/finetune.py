@@ -9,7 +9,7 @@ from radgpt.models import prepare_base
 from radgpt.origin import TINY_BASE, Origin
 from radgpt.records import Pair, read_records
 from radgpt.run import Run
-from radgpt.training.data.held_out import refuse_seen
+from radgpt.training.data.held_out import patients_of, record_trained, refuse_seen, trained_on
 from radgpt.training.fit import Course, fit, make_tiny_base
 from radgpt.training.recipe import Recipe
 
@@ -47,9 +47,13 @@ def run(
         run.summarise(steps=0, trainable_parameters=0)
         return
 
+    earlier: set[str] = set()
     if pretrained is not None or tuning.init_from is not None:
         before = pretrained or Path(tuning.init_from or "").expanduser()
         refuse_seen(before, dataset, "tuning.after_pretraining=true" if pretrained else f"tuning.init_from={tuning.init_from}")
+        earlier = trained_on(before)
+    if run.rank == 0:
+        record_trained(run.directory, earlier | patients_of(dataset, ("train",)))
 
     def tokens(tokenizer: "PreTrainedTokenizerBase", shared: Path) -> Path:
         from radgpt.training.data.tokens import prepared_tokens, write_tokens

@@ -104,7 +104,11 @@ def test_patients_that_were_pretrained_on_are_not_held_out(full: Run, dataset: P
         finetuned(tmp_path / "refused", tmp_path / "leaking", LORA, before, max_steps=1)
     with pytest.raises(UserError, match=rf"^tuning.init_from=\S+: it {refusal}"):
         finetuned(tmp_path / "refused too", tmp_path / "leaking", replace(LORA, init_from=str(before)), max_steps=1)
-    finetuned(tmp_path / "done", tmp_path / "sound", LORA, before, max_steps=1)
+    done = finetuned(tmp_path / "done", tmp_path / "sound", LORA, before, max_steps=1)
+    # What goes on from there is held to both trainings' patients.
+    goes_on = replace(LORA, init_from=str(done.path("checkpoint")))
+    with pytest.raises(UserError, match=rf"^tuning.init_from=\S+: it {refusal}"):
+        finetuned(tmp_path / "refused at last", tmp_path / "leaking", goes_on, max_steps=1)
 
 
 def test_an_adapter_on_pretrained_weights_loads_by_itself(full: Run, dataset: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Refuse to go on from a pre-training that has seen the patients whose pairs are held out."""
+"""Refuse to go on from a training that has seen the patients whose pairs are held out."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -8,7 +8,7 @@ from radgpt.config import refuse
 from radgpt.records import read_rows
 
 TRAINED_PATIENTS = "trained_patients.txt"
-"""Ids of the patients whose reports a pre-training learns, one a line: in the run's folder, beside the weights rather than among them."""
+"""Ids of the patients that a model was trained on, one a line: in the run's folder, beside the weights rather than among them."""
 
 HELD_OUT = ("validation", "test")
 
@@ -16,6 +16,17 @@ HELD_OUT = ("validation", "test")
 def record_trained(folder: Path, patients: Collection[str]) -> None:
     """Leave the patients in a run's folder."""
     write_text(folder / TRAINED_PATIENTS, "".join(f"{patient}\n" for patient in sorted(patients)))
+
+
+def trained_on(before: Path) -> set[str]:
+    """The patients that the weights in `before` were trained on, as the folder of their run tells; none where it tells nothing."""
+    file = before.parent / TRAINED_PATIENTS
+    return set(file.read_text(encoding="utf-8").splitlines()) if file.is_file() else set()
+
+
+def patients_of(dataset: Path, splits: Collection[str]) -> set[str]:
+    """The patients with pairs in these splits of a dataset."""
+    return {str(row.get("patient_id")) for split in splits if (path := dataset / f"{split}.jsonl").is_file() for _, row in read_rows(path)}
 
 
 def refuse_seen(before: Path, dataset: Path, setting: str) -> None:
@@ -28,13 +39,10 @@ def refuse_seen(before: Path, dataset: Path, setting: str) -> None:
         before: the folder of weights; its run's folder is the one above.
         setting: what named it, for the message.
     """
-    file = before.parent / TRAINED_PATIENTS
-    if not file.is_file():
+    trained = trained_on(before)
+    if not trained:
         return
-    trained = set(file.read_text(encoding="utf-8").splitlines())
-    held_out = {
-        str(row.get("patient_id")) for split in HELD_OUT if (path := dataset / f"{split}.jsonl").is_file() for _, row in read_rows(path)
-    }
+    held_out = patients_of(dataset, HELD_OUT)
     seen = held_out & trained
     refuse(
         bool(seen),
