@@ -44,7 +44,12 @@ def test_what_it_leaves(whole):
         "base/model.safetensors",
     } <= names
     assert "model.safetensors" not in names
-    assert sorted(path.name for path in whole.directory.iterdir()) == ["checkpoint", "outcome.json", "samples.jsonl", "trained_patients.txt"]
+    assert sorted(path.name for path in whole.directory.iterdir()) == [
+        "checkpoint",
+        "outcome.json",
+        "samples.jsonl",
+        "trained_patients.txt",
+    ]
     adapter = json.loads((checkpoint / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == "base"
     assert adapter["target_modules"] == ["q_proj", "v_proj"]
