@@ -9,11 +9,12 @@ import json
 import sys
 from pathlib import Path
 
-import stopwatch  # noqa: F401
+import stopwatch
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
+stopwatch.start()
 settings = json.loads(Path(sys.argv[1]).read_text())
 tokenizer = AutoTokenizer.from_pretrained(settings["model"])
 rows = []

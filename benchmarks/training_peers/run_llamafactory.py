@@ -5,6 +5,7 @@
 It imports torchaudio for text alone; PyPI's wheel of that wants CUDA, so an empty module stands in.
 """
 
+import importlib
 import json
 import sys
 from importlib.machinery import ModuleSpec
@@ -13,7 +14,8 @@ from pathlib import Path
 
 sys.modules["torchaudio"] = module_from_spec(ModuleSpec("torchaudio", None))
 
-import stopwatch  # noqa: E402, F401
-from llamafactory.train.tuner import run_exp  # noqa: E402
+stopwatch = importlib.import_module("stopwatch")
+tuner = importlib.import_module("llamafactory.train.tuner")
 
-run_exp(json.loads(Path(sys.argv[1]).read_text()))
+stopwatch.start()
+tuner.run_exp(json.loads(Path(sys.argv[1]).read_text()))

@@ -22,7 +22,9 @@ import_libraries = fit.import_libraries
 def then_stopwatch(*given: Any, **named: Any) -> None:
     """Import the libraries as ever, then put the stopwatch on the Trainer."""
     import_libraries(*given, **named)
-    import stopwatch  # noqa: F401
+    import stopwatch
+
+    stopwatch.start()
 
 
 fit.import_libraries = then_stopwatch

@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-import stopwatch  # noqa: F401
+import stopwatch
 import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
+stopwatch.start()
 settings = json.loads(Path(sys.argv[1]).read_text())
 chats = [{"messages": json.loads(line)["messages"]} for line in Path(settings["chats"]).read_text().splitlines()]
 arguments = SFTConfig(

@@ -1,4 +1,4 @@
-"""One stopwatch for every library that trains through transformers' Trainer: import it, then let the library train.
+"""One stopwatch for every library that trains through transformers' Trainer: call `start`, then let the library train.
 
 The environment variable `TRAINING_STOPWATCH` holds JSON: `started`, the time at which the process was started (seconds since the
 epoch); `pad_token_id`; and `result`, the file that the figures are written to once `Trainer.train` returns:
@@ -22,6 +22,7 @@ from transformers import Trainer
 
 TOLD = json.loads(os.environ["TRAINING_STOPWATCH"])
 
+# As they are before the stopwatch stands in for them.
 train, training_step = Trainer.train, Trainer.training_step
 counts = {"tokens": 0, "slots": 0, "learned": 0, "micro_batches": 0}
 first: dict[str, float] = {}
@@ -64,4 +65,6 @@ def timed_train(self: Any, *given: Any, **named: Any) -> Any:
     return outcome
 
 
-Trainer.train, Trainer.training_step = timed_train, timed_step
+def start() -> None:
+    """Put the stopwatch on every Trainer of this process."""
+    Trainer.train, Trainer.training_step = timed_train, timed_step

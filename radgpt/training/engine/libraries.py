@@ -1,6 +1,7 @@
 """Import the libraries that train, without what they do at once and nobody needs yet."""
 
 import gc
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
@@ -26,8 +27,8 @@ def import_libraries() -> None:
         with compiled_when_called():
             if importlib.util.find_spec("bitsandbytes") is not None:
                 # Where it is installed, peft imports it, whatever is trained.
-                import bitsandbytes  # noqa: F401
-            from transformers import Trainer  # noqa: F401
+                importlib.import_module("bitsandbytes")
+            importlib.import_module("transformers.trainer")
         without_deepspeed_unless_imported()
         # Later collections, which transformers asks for as well, pass over what is here now.
         gc.freeze()

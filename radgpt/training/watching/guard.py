@@ -61,7 +61,7 @@ class Guard:
                 batches = [batches[number] for number in self._not_finite(len(batches), args.device)] or batches
             raise UserError(
                 f"{wrong}, with the examples {shown([name for batch in batches for name in batch])}; "
-                f"lower training.learning_rate={args.learning_rate:g} or look at these examples; the last checkpoint before it is kept"
+                f"lower training.learning_rate={args.learning_rate:g} or look at these examples; checkpoints saved before it are kept"
             )
         if step > self._warm_up:
             self._losses.append(loss)
