@@ -76,8 +76,14 @@ def test_a_default_shows_every_setting_of_its_group(group: str) -> None:
             for path in ({f"{prefix}{name}"} | shown(value, f"{prefix}{name}."))
         }
 
-    written = yaml.safe_load((CONF / group / "default.yaml").read_text())
-    assert {path for path in settings() if path.startswith(f"{group}.")} <= shown(written, f"{group}.")
+    def written(folder: str) -> set[str]:
+        """In the default of a group, and in those of other groups that it is made of (`/GROUP@_here_: default`)."""
+        node = yaml.safe_load((CONF / folder / "default.yaml").read_text())
+        parts = [name for part in node.pop("defaults", []) if isinstance(part, dict) for name in part]
+        assert all(name.startswith("/") and name.endswith("@_here_") for name in parts)
+        return shown(node, f"{group}.").union(*(written(name[1:].partition("@")[0]) for name in parts))
+
+    assert {path for path in settings() if path.startswith(f"{group}.")} <= written(group)
 
 
 def test_every_stage_has_a_file_and_every_file_a_stage() -> None:

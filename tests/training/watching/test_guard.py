@@ -49,7 +49,8 @@ def test_no_number_names_the_micro_batch_that_gave_it():
     watched = Watched()
     watched.step(3, 2.0)
     message = (
-        r"became nan at step 4, with the examples c/0; lower training\.learning_rate=0\.5 or look at these examples; checkpoints saved before it are kept"
+        r"became nan at step 4, with the examples c/0; lower training\.learning_rate=0\.5 "
+        r"or look at these examples; checkpoints saved before it are kept"
     )
     with pytest.raises(UserError, match=message):
         watched.step(4, math.nan, micro_losses=(1.0, math.nan))
