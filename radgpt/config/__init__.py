@@ -4,16 +4,7 @@ from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from typing import Any
 
-from radgpt.config.data import (
-    HOST_NAME,
-    Data,
-    DataUse,
-    ExportReports,
-    Governance,
-    Sectioning,
-    Source,
-    SplitPolicy,
-)
+from radgpt.config.data import HOST_NAME, Data, DataUse, ExportReports, Governance, Sectioning, Source, SplitPolicy
 from radgpt.config.engine import DeepSpeed, Launch, Launcher, OffloadDevice, OffloadOptimizer, OffloadParam, Preflight, Zero
 from radgpt.config.instruction_data import (
     AnswerPrompt,
@@ -25,31 +16,14 @@ from radgpt.config.instruction_data import (
     Language,
     Narrative,
     Prompt,
+    Review,
 )
 from radgpt.config.markers import refuse
+from radgpt.config.model import Dtype, Method, Model, ModelSource, Quantization, Tuning
 from radgpt.config.teacher import Budget, Provider, Teacher, TeacherMode
-from radgpt.config.training import (
-    Batching,
-    Dtype,
-    Method,
-    Model,
-    ModelSource,
-    Pretraining,
-    Quantization,
-    TooLong,
-    Training,
-    Tuning,
-)
-from radgpt.config.using import (
-    Chat,
-    Decoding,
-    Evaluation,
-    Export,
-    Prediction,
-    Review,
-    Wandb,
-    WandbMode,
-)
+from radgpt.config.tracking import Wandb, WandbMode
+from radgpt.config.training import Batching, Pretraining, TooLong, Training
+from radgpt.config.using import Chat, Decoding, Evaluation, Export, Prediction
 
 __all__ = [
     "HOST_NAME",

@@ -1,12 +1,27 @@
-"""What a teacher is asked, and what is kept of its replies."""
+"""What a teacher is asked, what is kept of its replies, and how a person reviews them."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
 from omegaconf import MISSING
 
-from radgpt.config.markers import external_input, only, refuse
+from radgpt.config.markers import external_input, only, operational, refuse
 from radgpt.records import TASKS
+
+
+@dataclass
+class Review:
+    """`stage=review`: a local page where a person judges answers beside their reports."""
+
+    decisions: str | None = operational()
+    """File that decisions are appended to; null: `decisions.jsonl` in the run's folder."""
+    reviewer: str | None = operational()
+    """Who decides, as each decision names them; null: the name that you are logged in with."""
+    port: int = operational(0)
+    """Port on 127.0.0.1; 0 takes a free one."""
+
+    def __post_init__(self) -> None:
+        refuse(not 0 <= self.port < 65536, f"review.port={self.port} must lie between 0 and 65535")
 
 
 @dataclass

@@ -1,29 +1,9 @@
-"""What is done with a trained model, and where runs are logged."""
+"""What is done with a trained model."""
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 
 from radgpt.config.markers import operational, refuse
-
-
-class WandbMode(Enum):
-    """`auto`: online where a key is set up, else offline."""
-
-    auto = "auto"
-    online = "online"
-    offline = "offline"
-    disabled = "disabled"
-
-
-@dataclass
-class Wandb:
-    """Weights & Biases."""
-
-    mode: WandbMode = WandbMode.auto
-    project: str = "radgpt"
-    entity: str | None = None
-
 
 EXPORT_DTYPES = ("float32", "bfloat16", "float16")
 
@@ -118,18 +98,3 @@ class Chat:
     """Answer this once and exit; null opens a conversation."""
     report: str | None = None
     """File with the report to talk about; the literal `sample` takes one of the test split."""
-
-
-@dataclass
-class Review:
-    """`stage=review`: a local page where a person judges answers beside their reports."""
-
-    decisions: str | None = operational()
-    """File that decisions are appended to; null: `decisions.jsonl` in the run's folder."""
-    reviewer: str | None = operational()
-    """Who decides, as each decision names them; null: the name that you are logged in with."""
-    port: int = operational(0)
-    """Port on 127.0.0.1; 0 takes a free one."""
-
-    def __post_init__(self) -> None:
-        refuse(not 0 <= self.port < 65536, f"review.port={self.port} must lie between 0 and 65535")
