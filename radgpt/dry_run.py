@@ -11,6 +11,7 @@ from radgpt.execute import announce_skip, attestation_of, earlier_runs, pipeline
 from radgpt.governance.inheritance import inherited
 from radgpt.keys import key
 from radgpt.launch import started_by_hand
+from radgpt.launching.torchrun import planned_processes
 from radgpt.lookup import Lookup, Reads
 from radgpt.rehearsal import rehearse, rehearsing
 
@@ -64,7 +65,7 @@ def tell_stage(config: Config, name: str, alone: bool) -> None:
                 print(end, flush=True)
     elif trains:
         print(f"{name}: would {'go on in ' + str(unfinished) if unfinished else 'run'}; nothing is trained or written now", flush=True)
-        with rehearsing(job_config, stage, world_size=planned_processes(config.launch)) as run:
+        with rehearsing(job_config, stage, world_size=planned_world_size(config.launch)) as run:
             rehearse(run, job_config, stage, paths(reads))
     else:
         for line in plainly(stage, stage_key, reads, unfinished):
@@ -100,6 +101,7 @@ def plainly(stage: stages.Stage, stage_key: str, reads: Reads, unfinished: Path 
 def tell_memory(config: Config, stage: stages.Stage) -> None:
     """Print what is known of a training before there is anything to train on."""
     from radgpt.models import prepare_base, quieten
+    from radgpt.training.loop.arguments import refuse_unknown
     from radgpt.training.planning.preflight import config_of, foretell
     from radgpt.training.recipe import Recipe
     from radgpt.training.tiny import tiny_config
@@ -108,21 +110,20 @@ def tell_memory(config: Config, stage: stages.Stage) -> None:
     given: dict[str, Any] = {name: stages.section(config, kind) for name, kind in stage.sections.items()}
     section = "pretraining" if "pretraining" in given else "training"
     with (
-        rehearsing(config, stage, world_size=planned_processes(config.launch)) as run,
+        rehearsing(config, stage, world_size=planned_world_size(config.launch)) as run,
         settings_of(section, written="training"),
     ):
+        refuse_unknown(given[section])
         is_tiny = config.model.source is ModelSource.tiny
         base: Any = tiny_config(config.model) if is_tiny else config_of(config.model, prepare_base(config.model, run.cache))
         recipe = Recipe(config.model, config.tuning, given[section], config.deepspeed, config.preflight, config.seed)
         foretell(run, recipe, base, tokens=None)
 
 
-def planned_processes(launch: Launch) -> int:
+def planned_world_size(launch: Launch) -> int:
     """In how many processes a training stage would run, on this machine or on another with as many GPUs."""
     if started_by_hand():
         return int(os.environ["WORLD_SIZE"])
     if launch.launcher is Launcher.single:
         return 1
-    import torch
-
-    return int(launch.processes or max(torch.cuda.device_count(), 1)) * launch.nodes
+    return planned_processes(launch) * launch.nodes

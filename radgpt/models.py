@@ -38,7 +38,7 @@ def load_trained(checkpoint: Path, model: Model, cache: Path) -> "tuple[PreTrain
     """
     import torch
 
-    from radgpt.training.tuning.quantization import refuse_dora
+    from radgpt.quantization import refuse_dora
 
     origin = Origin.read(checkpoint)
     refuse_other_base(origin, model, checkpoint)
@@ -140,7 +140,7 @@ def load_base(model: Model, base: str, dtype: "torch.dtype", quantization: Quant
     """
     from transformers import AutoModelForCausalLM
 
-    from radgpt.training.tuning.quantization import keep_layout, quantization_config
+    from radgpt.quantization import keep_layout, quantization_config
 
     quieten()
     quantised: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from radgpt import stages
 from radgpt.config import Config, Provider
 from radgpt.errors import UserError, settings_of
 from radgpt.instructions.tasks import refuse_unfit
-from radgpt.training.tuning.quantization import refuse_sharded
+from radgpt.quantization import refuse_sharded
 
 
 def validated(cfg: DictConfig) -> Config:

@@ -68,6 +68,12 @@ def test_a_training_that_cannot_fit_is_refused(radgpt: Command, tmp_path: Path, 
     assert "no smaller batch, sharding or quantisation fits either (" in done.stderr
 
 
+@pytest.mark.slow
+def test_a_misspelt_optimizer_is_told_before_there_is_a_dataset(radgpt: Command, tmp_path: Path) -> None:
+    done = radgpt(*TINY_LINE, "stage=pretrain", "pretraining.optim=adamw_torhc", "dry_run=true", cwd=tmp_path)
+    assert done.returncode == 2 and "radgpt: pretraining.optim=adamw_torhc is unknown" in done.stderr
+
+
 def test_what_is_done_and_what_would_run_is_told(radgpt: Command, finished: tuple[Path, str], tmp_path: Path) -> None:
     outputs, typed = finished
     before = files(outputs)

@@ -108,12 +108,18 @@ def left_by(failure: Any) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
+def planned_processes(settings: Launch) -> int:
+    """`launch.processes`, or one for each GPU, whether this node has them or not."""
+    import torch
+
+    return int(settings.processes or max(torch.cuda.device_count(), 1))
+
+
 def process_count(settings: Launch) -> int:
     """`launch.processes`, or one for each GPU; raises UserError for more processes than GPUs where there are GPUs."""
     import torch
 
-    gpus = torch.cuda.device_count()
-    count = int(settings.processes or max(gpus, 1))
+    gpus, count = torch.cuda.device_count(), planned_processes(settings)
     if 0 < gpus < count:
         raise UserError(f"launch.processes={count}, but this node shows {gpus} GPUs; lower it or check CUDA_VISIBLE_DEVICES")
     return count

@@ -11,6 +11,7 @@ from radgpt.chat_format import stop_at_answer_end
 from radgpt.config import Model, ModelSource
 from radgpt.models import load_base, load_tokenizer, quieten
 from radgpt.origin import TINY_BASE
+from radgpt.quantization import refuse_missing
 from radgpt.run import Run
 from radgpt.training.engine.libraries import import_libraries
 from radgpt.training.engine.ranks import process_group, wait_for_all
@@ -18,7 +19,6 @@ from radgpt.training.loop import checkpoints
 from radgpt.training.loop.keeper import room_for
 from radgpt.training.loop.resume import resume, tidy_checkpoints
 from radgpt.training.recipe import Recipe
-from radgpt.training.tuning.quantization import refuse_missing
 from radgpt.training.tuning.start import Start, start_of
 from radgpt.training.tuning.trained_folder import write_trained
 
@@ -53,7 +53,7 @@ def fit(run: Run, course: Course, recipe: Recipe) -> None:
     not train again. A dry run prints what it would take.
     """
     if run.dry_run:
-        rehearse(run, course, recipe)
+        forecast(run, course, recipe)
         return
     if (outcome := outcome_before(run, course)) is not None:
         run.say(f"{course.stage}: the training had ended before the run did; nothing is left to train")
@@ -89,7 +89,7 @@ def outcome_before(run: Run, course: Course) -> dict[str, Any] | None:
     return outcome if run.path(course.artifact).is_dir() else None
 
 
-def rehearse(run: Run, course: Course, recipe: Recipe) -> None:
+def forecast(run: Run, course: Course, recipe: Recipe) -> None:
     """Prepare in the dry run's folder and print what training would take, without loading weights."""
     from radgpt.training.data.tokens import read_tokens
     from radgpt.training.engine.accelerators import find

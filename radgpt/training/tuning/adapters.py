@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from radgpt.config import Method, Training, Tuning, refuse
 from radgpt.errors import UserError
+from radgpt.quantization import refuse_dora
 from radgpt.training.tuning.embedding_noise import add_noise
-from radgpt.training.tuning.quantization import refuse_dora
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -10,9 +10,9 @@ from radgpt.config import DeepSpeed, Method, Model, ModelSource, Quantization, T
 from radgpt.errors import UserError
 from radgpt.models import load_base, load_tokenizer, load_trained
 from radgpt.origin import Origin
+from radgpt.quantization import quantization_config, refuse_dora, refuse_missing, refuse_sharded
 from radgpt.training.tiny import make_tiny
 from radgpt.training.tuning.adapters import prepare_for_tuning
-from radgpt.training.tuning.quantization import quantization_config, refuse_dora, refuse_missing, refuse_sharded
 
 TINY = Model(source=ModelSource.tiny, name_or_path="tiny", tiny_hidden_size=64, tiny_layers=2, tiny_vocab_size=320)
 IDS = torch.arange(4, 244).reshape(2, 120)
