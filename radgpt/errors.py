@@ -14,14 +14,14 @@ class UserError(Exception):
 
 @contextmanager
 def settings_of(section: str, *, written: str) -> Iterator[None]:
-    """Let a UserError of the block that names settings of the section `written` name the same ones of `section`.
+    """Let a UserError of the block that names settings of the section `written`, or one of its options, name the same ones of `section`.
 
     For sections that have the same settings, and the same code behind them.
     """
     try:
         yield
     except UserError as error:
-        raise UserError(re.sub(rf"\b{written}\.(?=\w)", f"{section}.", str(error))) from None
+        raise UserError(re.sub(rf"\b{written}(?=\.\w|=\w)", section, str(error))) from None
 
 
 class DryRunEnd(Exception):  # noqa: N818 (it is no error)

@@ -51,11 +51,12 @@ def outcome_settings(section: Any, path: str, stage: str) -> dict[str, Any]:
         if field.metadata.get("operational") or stage not in field.metadata.get("stages", (stage,)):
             continue
         if field.metadata.get("external"):
+            setting, shipped = f"{path}.{field.name}", field.metadata.get("names", ())
+            if isinstance(value, dict):
+                kept[field.name] = {name: external_file(f"{setting}.{name}", file) for name, file in value.items()}
+                continue
             files = value if isinstance(value, list) else [value]
-            shipped = field.metadata.get("names", ())
-            kept[field.name] = [
-                file if file in shipped else external_file(f"{path}.{field.name}", file, shipped) for file in files if file is not None
-            ]
+            kept[field.name] = [file if file in shipped else external_file(setting, file, shipped) for file in files if file is not None]
         else:
             kept[field.name] = outcome_settings(value, f"{path}.{field.name}", stage) if is_dataclass(value) else plain[field.name]
     return kept

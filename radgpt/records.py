@@ -278,10 +278,17 @@ class Prediction:
     patient_id: str
     task: str
     text: str
-    reference: str
+    reference: str | None
+    """The answer that the pair holds for right; None where a file of questions gave none."""
     finish_reason: str
-    """`stop` (the model ended its turn), `length` (`decoding.max_new_tokens` was reached) or `overlong` (the prompt left no room)."""
+    """`stop` (the model ended its turn), `length` (`decoding.max_new_tokens` was reached), `overlong` (the prompt left no room), or, from
+    an endpoint, `content_filter`, `refusal`, `empty`, `invalid` or `failed`."""
     new_tokens: int
+    """Tokens generated, the one that ends the turn included."""
+    reference_nll: float | None = None
+    """Summed negative log-likelihood of the reference's tokens under the model, its end included, in nats; None where not measured."""
+    reference_tokens: int = 0
+    """Those tokens."""
 
 
 def as_row(record: Any) -> dict[str, Any]:

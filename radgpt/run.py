@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from radgpt import artifacts
+
+if TYPE_CHECKING:
+    from radgpt.inference.backend import NamedModel
 
 ONE_WORD = re.compile(r"[\w.:+/@-]{1,100}")
 """What a text among the metrics may look like."""
@@ -39,6 +42,8 @@ class Run:
     tracker: Tracker = field(default_factory=NoTracker)
     earlier: tuple[Path, ...] = ()
     """Folders of other runs of the same stage, newest first, what a teacher replied in which may be used again."""
+    models: "Mapping[str, NamedModel]" = field(default_factory=dict)
+    """The models that the config names, its own first; only for stages that answer (those with a section `backend`)."""
     dry_run: bool = False
     """Whether to count what a teacher would be asked, or a training would take, and do neither."""
     shared: Path | None = None

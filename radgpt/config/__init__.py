@@ -6,6 +6,9 @@ from typing import Any
 
 from radgpt.config.data import HOST_NAME, Data, DataUse, ExportReports, Governance, Sectioning, Source, SplitPolicy
 from radgpt.config.engine import DeepSpeed, Launch, Launcher, OffloadDevice, OffloadOptimizer, OffloadParam, Preflight, Zero
+from radgpt.config.evaluation import EXTRAS, Compare, Evaluation, Rate
+from radgpt.config.export import Export
+from radgpt.config.inference import SAMPLE, ApiEngine, Backend, Chat, Decoding, Prediction, Serve
 from radgpt.config.instruction_data import (
     AnswerPrompt,
     ChatPrompt,
@@ -20,18 +23,22 @@ from radgpt.config.instruction_data import (
 )
 from radgpt.config.markers import refuse
 from radgpt.config.model import Dtype, Method, Model, ModelSource, Quantization, Tuning
-from radgpt.config.teacher import Budget, Provider, Teacher, TeacherMode
+from radgpt.config.teacher import Budget, Grading, Judge, Provider, Service, Teacher, TeacherMode
 from radgpt.config.tracking import Wandb, WandbMode
 from radgpt.config.training import Batching, Pretraining, TooLong, Training
-from radgpt.config.using import Chat, Decoding, Evaluation, Export, Prediction
 
 __all__ = [
+    "EXTRAS",
     "HOST_NAME",
+    "SAMPLE",
     "AnswerPrompt",
+    "ApiEngine",
+    "Backend",
     "Batching",
     "Budget",
     "Chat",
     "ChatPrompt",
+    "Compare",
     "Config",
     "Data",
     "DataUse",
@@ -44,9 +51,11 @@ __all__ = [
     "Export",
     "ExportReports",
     "Governance",
+    "Grading",
     "Inputs",
     "InstructionPrompt",
     "Instructions",
+    "Judge",
     "Language",
     "Launch",
     "Launcher",
@@ -63,8 +72,11 @@ __all__ = [
     "Prompt",
     "Provider",
     "Quantization",
+    "Rate",
     "Review",
     "Sectioning",
+    "Serve",
+    "Service",
     "Source",
     "SplitPolicy",
     "Teacher",
@@ -91,6 +103,7 @@ class Inputs:
     pretrained: str | None = None
     checkpoint: str | None = None
     predictions: str | None = None
+    compared_answers: str | None = None
 
 
 @dataclass
@@ -112,6 +125,9 @@ class Config:
     """Headline metric that a sweeper optimises, such as `eval_loss`."""
     cache: str = "~/.cache/radgpt"
     """Folder for converted models."""
+    models: dict[str, str] = field(default_factory=dict)
+    """More models to talk to and compare: name to the settings by which each differs, as on the command line: `{base: tuning=none}`.
+    The configuration's own model is `this`, unless a name without settings is given to it."""
     inputs: Inputs = field(default_factory=Inputs)
     data: Data = field(default_factory=Data)
     governance: DataUse = field(default_factory=DataUse)
@@ -132,11 +148,23 @@ class Config:
     decoding: Decoding = field(default_factory=Decoding)
     prediction: Prediction = field(default_factory=Prediction)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    judge: Judge = field(default_factory=Judge)
+    compare: Compare = field(default_factory=Compare)
+    rate: Rate = field(default_factory=Rate)
+    backend: Backend = field(default_factory=Backend)
     chat: Chat = field(default_factory=Chat)
+    serve: Serve = field(default_factory=Serve)
     review: Review = field(default_factory=Review)
 
     def __post_init__(self) -> None:
         refuse(not 0 <= self.seed < 2**32, f"seed={self.seed} must lie between 0 and 2**32 - 1")
+
+    @property
+    def needs_checkpoint(self) -> bool:
+        """Whether the model that answers is one that `stage=finetune` leaves: not one behind an endpoint, nor a base as it is published."""
+        if not self.backend.in_process:
+            return False
+        return self.tuning.method is not Method.none or self.model.source is ModelSource.tiny or self.inputs.checkpoint is not None
 
 
 def as_mapping(section: Any) -> dict[str, Any]:

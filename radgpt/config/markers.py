@@ -15,7 +15,8 @@ def operational(default: Any = None, *, factory: Any = None) -> Any:
 
 
 def external_input(default: Any = None, *, stage: str | Collection[str] | None = None, names: Collection[str] = ()) -> Any:
-    """A file that a stage's outcome depends on: its digest, not its place, is what keys hold. A list names several. `stage`: see `only`.
+    """A file that a stage's outcome depends on: its digest, not its place, is what keys hold. A list names several, a mapping
+    several by name. `stage`: see `only`.
 
     `names` may stand instead of a file, for something that we ship.
     """

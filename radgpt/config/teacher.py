@@ -1,16 +1,19 @@
-"""The teacher: who it is, its limits and its budget."""
+"""Chat models that are asked over HTTP: the teacher and the judge, their limits and their budgets."""
 
 import re
 from dataclasses import dataclass
 from enum import Enum
 
 from radgpt.config.markers import operational, refuse
+from radgpt.errors import settings_of
 
 
 class Provider(Enum):
-    """Who writes instructions and answers."""
+    """Who is asked: nobody; the embedded teacher; a model in this process; or an OpenAI-compatible endpoint."""
 
+    none = "none"
     rules = "rules"
+    transformers = "transformers"
     openai = "openai"
     azure = "azure"
     bedrock = "bedrock"
@@ -54,11 +57,12 @@ VARIABLE_NAME = re.compile(r"(?![^_]{32})[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass
-class Teacher:
-    """The teacher that writes instructions and answers."""
+class Service:
+    """A chat model and how it is reached. Messages name its settings as the teacher's: `settings_of` renames them for others."""
 
     provider: Provider = Provider.rules
     model: str = "rules"
+    """The model's name as its server knows it."""
     base_url: str | None = operational()
     """Endpoint of an OpenAI-compatible server; null is the provider's own."""
     api_version: str | None = operational()
@@ -70,10 +74,6 @@ class Teacher:
     """AWS region of Bedrock, such as us-east-1, or location of Vertex, such as europe-west4 or global."""
     project: str | None = operational()
     """Google Cloud project that Vertex is asked in."""
-    temperature: float = 1.0
-    top_p: float = 1.0
-    max_tokens: int = 512
-    """Longest reply, in tokens."""
     max_requests_per_minute: float = operational(500.0)
     max_tokens_per_minute: float = operational(200_000.0)
     """The endpoint's limits, prompt and reply tokens together."""
@@ -124,11 +124,65 @@ class Teacher:
             "teacher=openai needs teacher.api_key_env, the name of the environment variable with the key",
         )
         refuse(not self.model.strip(), "teacher.model is empty; give the model's name as its server knows it")
+        for name in ("max_requests_per_minute", "max_tokens_per_minute", "max_in_flight", "max_attempts", "timeout"):
+            refuse(not getattr(self, name) > 0, f"teacher.{name}={getattr(self, name)} must be above 0")
+
+
+@dataclass
+class Teacher(Service):
+    """The teacher that writes instructions and answers."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    """Longest reply, in tokens."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse(
+            self.provider in (Provider.none, Provider.transformers),
+            f"teacher.provider={self.provider.value} is no teacher; choose rules, local, openai, azure, bedrock or vertex",
+        )
         refuse(not 0 <= self.temperature <= 2, f"teacher.temperature={self.temperature} must lie in [0, 2]")
         refuse(not 0 < self.top_p <= 1, f"teacher.top_p={self.top_p} must lie in (0, 1]")
-        for name in ("max_tokens", "max_requests_per_minute", "max_tokens_per_minute", "max_in_flight", "max_attempts", "timeout"):
-            refuse(not getattr(self, name) > 0, f"teacher.{name}={getattr(self, name)} must be above 0")
+        refuse(not self.max_tokens > 0, f"teacher.max_tokens={self.max_tokens} must be above 0")
         refuse(
             self.max_tokens > self.max_tokens_per_minute,
             f"teacher.max_tokens={self.max_tokens} must not exceed teacher.max_tokens_per_minute={self.max_tokens_per_minute}",
         )
+
+
+class Grading(Enum):
+    """What a judge is shown: one answer; all models' answers to a question at once, as the original Radiology-GPT does; or two of them."""
+
+    single = "single"
+    together = "together"
+    pairwise = "pairwise"
+
+
+@dataclass
+class Judge(Teacher):
+    """A language model that grades answers, with settings of its own under a teacher's names; `provider: none`: no judge."""
+
+    provider: Provider = Provider.none
+    model: str = "none"
+    temperature: float = 0.0
+    grading: Grading = Grading.single
+    """`together` and `pairwise` are for `stage=compare`."""
+    rubric: str = "original"
+    """A name of radgpt/evaluation/judge/rubrics: `original` (accuracy, conciseness, understandability, each 1 to 4) or `asclepius` (one
+    score, 1 to 4)."""
+    both_orders: bool = True
+    """Where several answers are shown: ask with their order and with its reverse."""
+    repeats: int = 1
+    """Times that each question is put to the judge."""
+    limit: int | None = None
+    """Judge only so many questions, drawn by seed; null: all."""
+
+    def __post_init__(self) -> None:
+        with settings_of("judge", written="teacher"):
+            if self.provider is not Provider.none:
+                super().__post_init__()
+        refuse(self.provider is Provider.rules, "judge=rules: the embedded teacher grades nothing; choose none, local, openai, ...")
+        refuse(self.repeats < 1, f"judge.repeats={self.repeats} must be at least 1")
+        refuse(self.limit is not None and self.limit < 1, f"judge.limit={self.limit} must be at least 1")

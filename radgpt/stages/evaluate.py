@@ -45,7 +45,7 @@ def run(run: Run, predictions: Path, dataset: Path, reports: Path, evaluation: E
     score = scorer()
     scored = {
         system: [
-            Scored(row.pair_id, row.report_id, row.patient_id, row.task, system, score(answer(row), row.reference))
+            Scored(row.pair_id, row.report_id, row.patient_id, row.task, system, score(answer(row), row.reference or ""))
             for row in tqdm(predicted, desc=f"evaluate: {system}", unit=" rows", disable=None)
         ]
         for system, answer in systems.items()
