@@ -10,7 +10,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from radgpt import stages
 from radgpt.config import Config, Governance, Launcher, Source
@@ -123,7 +123,7 @@ def run(config: Config, overrides: list[str]) -> float | None:
         from radgpt.dry_run import tell
 
         with folders_listed_once():
-            tell(config)
+            tell(config, overrides)
         return None
     with crew_of(config) as crew:
         if crew is not None and not crew.leads:
@@ -144,7 +144,11 @@ def run(config: Config, overrides: list[str]) -> float | None:
 def register_schema() -> None:
     """Give Hydra the dataclasses as the schema that every YAML file is checked against, and the help text."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
+    schema = OmegaConf.structured(Config)
+    for mapping in (schema.models, schema.compare.predictions, schema.evaluation.weights):
+        # Its names are the user's: no plus is asked in front of a new one.
+        OmegaConf.set_struct(mapping, False)
+    store.store(name="schema", node=schema)
     store.store(
         group="hydra/help",
         name="radgpt",

@@ -1,13 +1,15 @@
 """Tell what stages would do and take (`dry_run=true`), and do nothing."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from radgpt import stages
-from radgpt.config import Config, Launch, Launcher, Method, ModelSource, Teacher, Tuning
+from radgpt.compared_predictions import needs_predictions, unanswered, with_predictions
+from radgpt.config import Config, Launch, Launcher, Method, ModelSource, Tuning
 from radgpt.errors import DryRunEnd, UserError, settings_of
-from radgpt.execute import announce_skip, attestation_of, earlier_runs, pipeline_of, standing
+from radgpt.execute import announce_skip, attestation_of, earlier_runs, models_of, pipeline_of, standing
 from radgpt.governance.inheritance import inherited
 from radgpt.keys import key
 from radgpt.launch import started_by_hand
@@ -16,8 +18,11 @@ from radgpt.lookup import Lookup, Reads
 from radgpt.rehearsal import rehearse, rehearsing
 
 
-def tell(config: Config) -> None:
+def tell(config: Config, overrides: Sequence[str] = ()) -> None:
     """Print what the stage that the config names, or each stage of its pipeline, would do, as far as it can be known now.
+
+    Args:
+        overrides: the command line that gave the config; only what `models` names needs it.
 
     Raises:
         UserError: what would end the run.
@@ -25,19 +30,24 @@ def tell(config: Config) -> None:
     if int(os.environ.get("RANK", 0)) > 0:
         return
     if config.stage != "pipeline":
-        tell_stage(config, config.stage, alone=True)
+        tell_stage(config, config.stage, alone=True, overrides=overrides)
         return
     for position, name in enumerate(config.pipeline, start=1):
         print(f"[{position}/{len(pipeline_of(config))}] {name}", flush=True)
-        tell_stage(config, name, alone=False)
+        tell_stage(config, name, alone=False, overrides=overrides)
 
 
-def tell_stage(config: Config, name: str, alone: bool) -> None:
+def tell_stage(config: Config, name: str, alone: bool, overrides: Sequence[str] = ()) -> None:
     """Print what one stage would do.
 
     Args:
         alone: whether no stage before it would run first, so that input that is missing ends the run.
+        overrides: as `tell` has them.
     """
+    if needs_predictions(config, name):
+        if not predictions_told(config, name, alone, overrides):
+            return
+        config = with_predictions(config, overrides, None)
     stage, stage_key = stages.load(name), key(config, name)
     trains = Tuning in stage.sections.values() and config.tuning.method is not Method.none
     lookup = Lookup(config)
@@ -55,10 +65,10 @@ def tell_stage(config: Config, name: str, alone: bool) -> None:
     if done:
         announce_skip(stage, *done)
         return
-    if Teacher in stage.sections.values():
+    if stage.cached and stages.asked(stage, job_config):
         attestation_of(job_config, stage)
         earlier = earlier_runs(job_config, stage, unfinished)
-        with rehearsing(job_config, stage, unfinished, earlier) as run:
+        with rehearsing(job_config, stage, unfinished, earlier, models=models_of(job_config, stage, reads, [])) as run:
             try:
                 rehearse(run, job_config, stage, paths(reads))
             except DryRunEnd as end:
@@ -70,6 +80,23 @@ def tell_stage(config: Config, name: str, alone: bool) -> None:
     else:
         for line in plainly(stage, stage_key, reads, unfinished):
             print(line, flush=True)
+
+
+def predictions_told(config: Config, name: str, alone: bool, overrides: Sequence[str]) -> bool:
+    """Whether the predictions of all models that are compared are there; prints what would make them where they are not."""
+    try:
+        waiting = unanswered(config, overrides)
+    except UserError:
+        if alone:
+            raise
+        print(f"{name}: would run once all models that are compared can answer", flush=True)
+        return False
+    for model, its in waiting.items():
+        print(f"{name}: {model} would answer first", flush=True)
+        tell_stage(its, "predict", alone=True)
+    if waiting:
+        print(f"{name}: would run after {' and '.join(waiting)} answered", flush=True)
+    return not waiting
 
 
 def makers(config: Config, name: str) -> dict[str, str]:

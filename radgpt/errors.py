@@ -21,7 +21,8 @@ def settings_of(section: str, *, written: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(re.sub(rf"\b{written}(?=\.\w|=\w)", section, str(error))) from None
+        error.args = (re.sub(rf"\b{written}(?=\.\w|=\w)", section, str(error)), *error.args[1:])
+        raise
 
 
 class DryRunEnd(Exception):  # noqa: N818 (it is no error)

@@ -6,7 +6,7 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,16 +17,20 @@ import yaml
 
 from radgpt import manifest, stages
 from radgpt.artifacts import digest, write_text
-from radgpt.config import Config, Governance, Provider, Teacher, as_mapping
+from radgpt.commands import program
+from radgpt.compared_predictions import needs_predictions, refuse_unforeseen, with_predictions
+from radgpt.config import Backend, Compare, Config, Governance, as_mapping
 from radgpt.errors import UserError
-from radgpt.governance.endpoints import endpoint_of
+from radgpt.governance.endpoints import attested
 from radgpt.governance.inheritance import inherited, is_stricter, known
 from radgpt.governance.modes import close_one, close_to_others, created_for
 from radgpt.governance.redaction import redacted_config, redacted_words
+from radgpt.inference.backend import NamedModel
 from radgpt.keys import key
 from radgpt.launch import Job, launch
 from radgpt.lookup import Lookup, Reads
 from radgpt.manifest import Manifest
+from radgpt.named_models import checkpoints, named_models, refuse_endpoints
 from radgpt.teacher.prices import price_of
 from radgpt.tracking import mode_of
 
@@ -34,6 +38,7 @@ from radgpt.tracking import mode_of
 def run_pipeline(config: Config, overrides: list[str]) -> dict[str, Any]:
     """Run `config.pipeline` in order; the first failure ends it. Gives the headline metrics of all stages."""
     metrics: dict[str, Any] = {}
+    refuse_unforeseen(config, overrides, pipeline_of(config))
     for position, name in enumerate(pipeline_of(config), start=1):
         print(f"[{position}/{len(config.pipeline)}] {name}", flush=True)
         metrics |= run_stage(config, name, overrides)
@@ -67,12 +72,15 @@ def next_commands(overrides: list[str]) -> str:
 def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]:
     """Run a stage unless its outcome exists already; give its headline metrics."""
     stage = stages.load(name)
+    if needs_predictions(config, name):
+        config = with_predictions(config, overrides, predict if Compare in stage.sections.values() else None)
     stage_key = key(config, name)
     with created_for(config.data.governance), alone(Path(config.outputs), stage_key, name) as made:
         lookup = Lookup(config)
         reads = lookup.reads(name)
         done, unfinished = standing(config, stage, lookup)
-        job_config, raised_by = inherited(config, stage, reads, unfinished)
+        models = models_of(config, stage, reads, overrides)
+        job_config, raised_by = inherited(config, stage, reads, unfinished, checkpoints(models))
         governance = job_config.data.governance
         if raised_by:
             typed = config.data.governance.name
@@ -85,7 +93,12 @@ def run_stage(config: Config, name: str, overrides: list[str]) -> dict[str, Any]
             tighten(*done, governance)
             return done[1].metrics
         with created_for(governance):
-            return run_in(unfinished, job_config, stage, stage_key, reads, overrides)
+            return run_in(unfinished, job_config, stage, stage_key, reads, overrides, models)
+
+
+def predict(config: Config, overrides: list[str]) -> None:
+    """Have the model of a configuration answer."""
+    run_stage(config, "predict", overrides)
 
 
 def standing(config: Config, stage: stages.Stage, lookup: Lookup) -> tuple[tuple[Path, Manifest] | None, Path | None]:
@@ -95,7 +108,7 @@ def standing(config: Config, stage: stages.Stage, lookup: Lookup) -> tuple[tuple
     if done and done[1].metrics.get("failed"):
         # Rows of a teacher that came to nothing are asked again, and only those: the others stand in its journal.
         return None, done[0]
-    if config.force and Teacher in stage.sections.values():
+    if config.force and stage.cached and stages.asked(stage, config):
         return None, lookup.begun_by_force(stage.name)  # what it asked is paid for
     return done, None if fresh or done else lookup.unfinished(stage.name)
 
@@ -115,14 +128,31 @@ def tighten(directory: Path, previous: Manifest, governance: Governance) -> None
             close_to_others(directory)
 
 
+def models_of(config: Config, stage: stages.Stage, reads: Reads, overrides: list[str]) -> dict[str, NamedModel]:
+    """The models that a stage may open, its configuration's own first; says which are left out. None for stages that open none."""
+    if Backend not in stage.sections.values():
+        return {}
+    models, left_out = named_models(config, stage, reads, overrides)
+    for line in left_out:
+        print(f"{stage.name}: {line}", flush=True)
+    return models
+
+
 def run_in(
-    directory: Path | None, config: Config, stage: stages.Stage, stage_key: str, reads: Reads, overrides: list[str]
+    directory: Path | None,
+    config: Config,
+    stage: stages.Stage,
+    stage_key: str,
+    reads: Reads,
+    overrides: list[str],
+    models: Mapping[str, NamedModel],
 ) -> dict[str, Any]:
     """Run a stage in a folder (None: a new one) and leave the manifest that says how it ended."""
     mode_of(config)  # refused before a folder is made
     attestation_sha256 = attestation_of(config, stage)
-    if Teacher in stage.sections.values():
-        price_of(config.teacher)  # a cap in dollars without a price is refused
+    refuse_endpoints(models, config)
+    for service in stages.asked(stage, config):
+        price_of(service)  # a cap in dollars without a price is refused
     closed = config.data.governance is Governance.credentialed
     previous = None if directory is None else manifest.load(directory)
     if directory is None or previous is None:
@@ -164,6 +194,7 @@ def run_in(
         reads={name: Path(read["path"]) for name, read in reads.items()},
         lineage={"key": stage_key, "reads": {name: read["sha256"] for name, read in reads.items()}, **record.git},
         earlier=earlier_runs(config, stage, directory),
+        models=models,
     )
     try:
         metrics = launch(job)
@@ -190,8 +221,8 @@ def run_in(
 
 
 def earlier_runs(config: Config, stage: stages.Stage, directory: Path | None) -> tuple[Path, ...]:
-    """Folders of a teacher stage's other runs, newest first, whose replies may be used again: none of a stricter class, none by force."""
-    if config.force or Teacher not in stage.sections.values():
+    """Folders of an asking stage's other runs, newest first, whose replies may be used again: none of a stricter class, none by force."""
+    if config.force or not stages.asked(stage, config):
         return ()
     found = manifest.runs(Path(config.outputs), stage.name)
     return tuple(folder for folder, run in found if folder != directory and not is_stricter(known(run.governance), config.data.governance))
@@ -204,10 +235,8 @@ def headline(metrics: dict[str, Any]) -> str:
 
 
 def attestation_of(config: Config, stage: stages.Stage) -> str | None:
-    """Digest of the attestation that the stage's teacher is reached under; an endpoint is refused here, before a folder is made."""
-    if Teacher not in stage.sections.values() or config.teacher.provider is Provider.rules:
-        return None
-    return endpoint_of(config.teacher, config.data.governance, config.governance.attestation).attestation_sha256
+    """Digest of the attestation that what the stage asks is reached under; an endpoint is refused here, before a folder is made."""
+    return attested(stages.asked(stage, config), config.data.governance, config.governance.attestation)
 
 
 def command_line(closed: bool) -> str:
@@ -215,12 +244,6 @@ def command_line(closed: bool) -> str:
     if closed and redacted_words(sys.argv) != sys.argv:
         return "give the same command again"
     return shlex.join([*program(), *sys.argv[1:]])
-
-
-def program() -> list[str]:
-    """How radgpt was called: as a script or as the installed command."""
-    name = sys.argv[0]
-    return ["python", name] if name.endswith(".py") else [Path(name).name]
 
 
 def make_folder(directory: Path) -> None:

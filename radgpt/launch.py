@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from radgpt import stages
 from radgpt.config import Config, Governance, Launch, Launcher, as_mapping
 from radgpt.errors import UserError
 from radgpt.governance.modes import created_for
+from radgpt.inference.backend import NamedModel
 from radgpt.launching.crew import END, OBEYED, TAKEN, Crew, interrupt, nodes_crew, ranks_crew, watched
 from radgpt.launching.slurm import slurm_place
 from radgpt.launching.torchrun import StoppedError, free_port, launch_ranks
@@ -40,6 +41,8 @@ class Job:
     lineage: dict[str, Any]
     """Key, input digests and commit, for W&B's config."""
     earlier: tuple[Path, ...] = ()
+    """As in `Run`."""
+    models: Mapping[str, NamedModel] = field(default_factory=dict)
     """As in `Run`."""
 
 
@@ -168,6 +171,8 @@ def work(job: Job, *, launched: bool = False) -> dict[str, Any]:
         writes=stage.writes,
         cache=Path(job.config.cache).expanduser(),
         earlier=job.earlier,
+        models=job.models,
+        governance=job.config.data.governance,
         shared=Path(job.config.outputs) / ".tokens",
         rank=rank,
         world_size=world_size,

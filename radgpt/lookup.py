@@ -26,7 +26,7 @@ class Lookup:
     def reads(self, name: str) -> Reads:
         """The artifacts that a stage reads; raises UserError naming the stage that makes a missing one."""
         if name not in self._reads:
-            self._reads[name] = {artifact: self._artifact(artifact, name) for artifact in stages.reads(name, self._config)}
+            self._reads[name] = {artifact: self.artifact(artifact, name) for artifact in stages.reads(name, self._config)}
         return self._reads[name]
 
     def done(self, name: str) -> tuple[Path, Manifest] | None:
@@ -62,8 +62,8 @@ class Lookup:
             if found.key == stage_key and {artifact: read["sha256"] for artifact, read in found.reads.items()} == digests
         ]
 
-    def _artifact(self, artifact: str, reader: str) -> dict[str, Any]:
-        """`inputs.<artifact>` where set, else what the producing stage left under its key."""
+    def artifact(self, artifact: str, reader: str) -> dict[str, Any]:
+        """`inputs.<artifact>` where set, else what the producing stage left under its key; raises UserError as `reads` does."""
         if own := getattr(self._config.inputs, artifact):
             external_file(f"inputs.{artifact}", own)
             place = Path(own).expanduser().resolve()

@@ -291,6 +291,24 @@ class Prediction:
     """Those tokens."""
 
 
+@dataclass(frozen=True)
+class ComparedAnswer:
+    """One question and what each compared model answered, as `stage=compare` leaves it and `stage=rate` shows it."""
+
+    pair_id: str
+    report_id: str
+    patient_id: str
+    task: str
+    messages: list[dict[str, str]]
+    """The conversation up to the question, as every model was asked it; the last message is the user's."""
+    reference: str | None
+    """The answer that is held for right; None where nobody gave one."""
+    answers: dict[str, str]
+    """Name of a model to its answer, in the order of `models`."""
+    scores: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """Name of a model to metric to value; None where a metric says nothing of the answer, or a judge's reply was unusable."""
+
+
 def as_row(record: Any) -> dict[str, Any]:
     """The JSON object of a record, fields in their declared order."""
     return asdict(record)

@@ -9,6 +9,7 @@ from typing import Any
 
 from radgpt import stages
 from radgpt.config import Config
+from radgpt.inference.backend import NamedModel
 from radgpt.instructions.pool_epochs import POOL_FOLDER
 from radgpt.launch import arguments_of
 from radgpt.run import Run
@@ -26,15 +27,20 @@ class Rehearsal(Run):
 
 @contextmanager
 def rehearsing(
-    config: Config, stage: stages.Stage, unfinished: Path | None = None, earlier: tuple[Path, ...] = (), world_size: int = 1
+    config: Config,
+    stage: stages.Stage,
+    unfinished: Path | None = None,
+    earlier: tuple[Path, ...] = (),
+    world_size: int = 1,
+    models: Mapping[str, NamedModel] | None = None,
 ) -> Iterator[Rehearsal]:
     """A dry run in a folder of its own, into which an unfinished run lends what it would go on from.
 
-    `earlier` and `world_size`: as in `Run`.
+    `earlier`, `world_size` and `models`: as in `Run`.
     """
     with TemporaryDirectory(prefix="radgpt-dry-run-") as folder:
-        if unfinished is not None and (unfinished / JOURNAL_FILE).exists():
-            (Path(folder) / JOURNAL_FILE).symlink_to((unfinished / JOURNAL_FILE).resolve())  # may be large, and is only read
+        for journal in unfinished.glob(f"*{JOURNAL_FILE}") if unfinished is not None else ():
+            (Path(folder) / journal.name).symlink_to(journal.resolve())  # may be large, and is only read
         if unfinished is not None and (unfinished / POOL_FOLDER).exists():
             shutil.copytree(unfinished / POOL_FOLDER, Path(folder) / POOL_FOLDER)
         yield Rehearsal(
@@ -42,6 +48,8 @@ def rehearsing(
             writes=stage.writes,
             cache=Path(config.cache).expanduser(),
             earlier=earlier,
+            models=models or {},
+            governance=config.data.governance,
             dry_run=True,
             world_size=world_size,
         )

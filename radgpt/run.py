@@ -1,13 +1,14 @@
 """What a running stage may use: its folder, artifacts that appear whole, metrics and the console."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from radgpt import artifacts
+from radgpt.config.data import Governance
 
 if TYPE_CHECKING:
     from radgpt.inference.backend import NamedModel
@@ -21,11 +22,21 @@ class Tracker(Protocol):
 
     def log(self, metrics: Mapping[str, float], step_name: str, step: float) -> None: ...
 
+    def log_scores(self, name: str, scores: Mapping[str, Mapping[str, float | None]]) -> None: ...
+
+    def log_texts(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> None: ...
+
 
 class NoTracker:
     """Metrics of ranks other than 0, and of tests."""
 
     def log(self, metrics: Mapping[str, float], step_name: str, step: float) -> None:
+        """Drop them."""
+
+    def log_scores(self, name: str, scores: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Drop them."""
+
+    def log_texts(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> None:
         """Drop them."""
 
 
@@ -44,6 +55,8 @@ class Run:
     """Folders of other runs of the same stage, newest first, what a teacher replied in which may be used again."""
     models: "Mapping[str, NamedModel]" = field(default_factory=dict)
     """The models that the config names, its own first; only for stages that answer (those with a section `backend`)."""
+    governance: Governance = Governance.credentialed
+    """The class that the run must obey: the strictest of its config's and of all that it reads."""
     dry_run: bool = False
     """Whether to count what a teacher would be asked, or a training would take, and do neither."""
     shared: Path | None = None
@@ -73,6 +86,21 @@ class Run:
     def log(self, metrics: Mapping[str, float], *, step_name: str, step: float) -> None:
         """Add a point to the W&B curves `metrics`, over the axis `step_name` (such as `train/step`). Numbers only."""
         self.tracker.log(metrics, step_name, step)
+
+    def log_scores(self, name: str, scores: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Show scores in W&B: one table with a row for each system and a column for each metric, and a bar chart for each metric.
+
+        Raises:
+            ValueError: the name of a system or metric that is more than one word.
+        """
+        for word in (*scores, *(metric for of_system in scores.values() for metric in of_system)):
+            if not ONE_WORD.fullmatch(word):
+                raise ValueError("a name among the scores is a text of several words, which could be a report's")
+        self.tracker.log_scores(name, scores)
+
+    def log_texts(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> None:
+        """Show a table of texts in W&B, if `wandb.text=true` says so; it is refused for credentialed runs."""
+        self.tracker.log_texts(name, columns, rows)
 
     def summarise(self, **metrics: float | int | str | None) -> None:
         """Set headline metrics: manifest, W&B summary and the stage's last console line. None is no metric. Never report text.

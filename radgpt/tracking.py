@@ -2,7 +2,7 @@
 
 import netrc
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
@@ -20,8 +20,10 @@ KEEP_HOME = ("chat",)
 class WandbTracker:
     """One open W&B run."""
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: Any, *, texts: bool = False) -> None:
+        """`texts`: whether tables of texts may go there."""
         self._run = run
+        self._texts = texts
         self._axes: set[str] = set()
 
     def log(self, metrics: Mapping[str, float], step_name: str, step: float) -> None:
@@ -34,6 +36,30 @@ class WandbTracker:
                 self._run.define_metric(name, **({} if name == step_name else {"step_metric": step_name}))
                 self._axes.add(name)
         self._run.log({**metrics, step_name: step})
+
+    def log_scores(self, name: str, scores: Mapping[str, Mapping[str, float | None]]) -> None:
+        """A table with a row for each system, and a bar chart for each metric; raises ValueError for what is no number."""
+        import wandb
+
+        metrics = list(dict.fromkeys(metric for of_system in scores.values() for metric in of_system))
+        if any(value is not None and not isinstance(value, Real) for of_system in scores.values() for value in of_system.values()):
+            raise ValueError(f"the table {name} holds what is no number")
+        shown: dict[str, Any] = {
+            name: wandb.Table(
+                columns=["system", *metrics], data=[[system, *map(of_system.get, metrics)] for system, of_system in scores.items()]
+            )
+        }
+        for metric in metrics:
+            bars = [[system, value] for system, of_system in scores.items() if (value := of_system.get(metric)) is not None]
+            shown[f"{name}/{metric}"] = wandb.plot.bar(wandb.Table(columns=["system", metric], data=bars), "system", metric, title=metric)
+        self._run.log(shown)
+
+    def log_texts(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> None:
+        """A table of texts, where they are allowed."""
+        import wandb
+
+        if self._texts:
+            self._run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
     def finish(self, summary: Mapping[str, Any], artifacts: Mapping[str, Path]) -> None:
         """Set the summary, and log what was written as references: digests and sizes, no content."""
@@ -51,6 +77,12 @@ class Untracked:
     """`wandb=disabled`."""
 
     def log(self, metrics: Mapping[str, float], step_name: str, step: float) -> None:
+        """Drop them."""
+
+    def log_scores(self, name: str, scores: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Drop them."""
+
+    def log_texts(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> None:
         """Drop them."""
 
     def finish(self, summary: Mapping[str, Any], artifacts: Mapping[str, Path]) -> None:
@@ -98,7 +130,7 @@ def track(config: Config, stage: str, run_id: str, directory: Path, lineage: Map
     except wandb.errors.UsageError as error:
         raise UserError(f"wandb={mode.value}: {str(error).splitlines()[0]}; log in with `wandb login`, or choose wandb=offline") from None
     try:
-        yield WandbTracker(run)
+        yield WandbTracker(run, texts=config.wandb.text)
     except BaseException:
         run.finish(exit_code=1)
         raise
@@ -132,7 +164,13 @@ def shown_config(config: Config, lineage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mode_of(config: Config) -> WandbMode:
-    """The mode that a run of this config is logged in; raises UserError as `resolve_mode` does."""
+    """The mode that a run of this config is logged in.
+
+    Raises:
+        UserError: as `resolve_mode` does, and for texts of credentialed runs, wherever they would go.
+    """
+    if config.wandb.text and config.data.governance is Governance.credentialed:
+        raise UserError("wandb.text=true would show texts of credentialed runs, which never go to W&B; leave it out")
     return resolve_mode(config.wandb.mode, config.data.governance, config.governance.wandb_hosts)
 
 

@@ -1,9 +1,10 @@
-"""An OpenAI-compatible server on this machine that fails on demand and counts what it is asked."""
+"""An OpenAI-compatible server on this machine that streams, fails on demand, and counts what it is asked."""
 
 import asyncio
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,10 @@ class FakeOpenAI:
     """Answers carry `x-ratelimit-*`."""
     azure: bool = False
     """Errors are worded as Azure's."""
+    left: dict[str, float] = field(default_factory=dict)
+    """Row to the moment (time.monotonic) at which the client was found gone amid its stream."""
+    streaming: int = 0
+    """Streams open now."""
 
     @property
     def root(self) -> str:
@@ -68,6 +73,12 @@ def error(status: int, code: str, headers: dict[str, str] | None = None, **more:
     return web.json_response(body, status=status, headers=headers)
 
 
+def event(choice: dict[str, Any]) -> bytes:
+    """One event of a stream, as OpenAI writes it; signs that are no line ends to JSON stay as they are."""
+    chunk = {"object": "chat.completion.chunk", "model": MODEL, "choices": [{"index": 0, "finish_reason": None} | choice]}
+    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+
+
 @contextmanager
 def serve(
     faults: Mapping[str, Iterable[str]] | None = None,
@@ -79,6 +90,9 @@ def serve(
     retry_after: bool = True,
     tell_limits: bool = False,
     azure: bool = False,
+    pace: float = 0.0,
+    unknown_fields: Collection[str] = (),
+    models: Mapping[str, Any] | None = None,
 ) -> Iterator[FakeOpenAI]:
     """Serve chat completions on loopback, from a thread of its own.
 
@@ -86,6 +100,10 @@ def serve(
     rows together; used-up rows are answered well. What a request may get: `ok`; any HTTP status, such as `500`; `429-after` (asks
     for a second), `429-ms` (for 50 milliseconds), `400-context`, `insufficient_quota`, `azure_filter`; `hang`, `drop`, `torn`,
     `trickle`, `html`, `bad_json`, `no_choices`, `two_choices`, `tool_call`; and completions `length`, `filtered`, `refusal`, `empty`.
+    Replies that are to be streamed come word by word, `pace` seconds apart; a stream may also get `cut` (the connection is closed after
+    two words), `unended` (it ends properly, but the reply doesn't), `stall` (nothing comes after the first word), `stream_error`,
+    `unstreamed` (the whole reply at once), and, as its completions end, `length` or `filtered`.
+    Requests with one of `unknown_fields` are refused with 422. `models` is what `GET /models` answers; None: 404.
     Limits are strict: one second's worth may come at once; `tell_limits` puts them into headers, `azure` words refusals as Azure does.
     """
     server = FakeOpenAI(tell_limits=tell_limits, azure=azure)
@@ -152,12 +170,60 @@ def serve(
             if azure:
                 return azure_error(int(early) + 1)
             return error(429, "rate_limit_exceeded", {"retry-after-ms": str(int(early * 1000) + 1)} if retry_after else None)
+        if refused := sorted(set(unknown_fields) & body.keys()):
+            return web.json_response({"detail": f"Unsupported fields in the request: {refused}. SECRET PROMPT"}, status=422)
         name = next(scripts[row] if row in scripts else scripts.get("*", iter(())), "ok")
         await asyncio.sleep(latency)
+        if body.get("stream") and name in ("ok", "cut", "unended", "stall", "stream_error", "length", "filtered"):
+            return await stream(name, request, body, row)
+        if name == "unstreamed":
+            name = "ok"
         if name == "ok":
             server.answered[row] += 1
             return web.json_response(completion(reply(body["messages"]), characters=characters))
         return await fail(name, request, characters)
+
+    async def stream(name: str, request: web.Request, body: dict[str, Any], row: str) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        characters = sum(len(message["content"]) for message in body["messages"])
+        words = reply(body["messages"]).split(" ")
+        counts = bool((body.get("stream_options") or {}).get("include_usage"))
+        finish = {"length": "length", "filtered": "content_filter"}.get(name, "stop")
+        server.streaming += 1
+        try:
+            await response.write(b": the connection is alive\r\n\r\n" + event({"delta": {"role": "assistant", "content": None}}))
+            for number, word in enumerate(words):
+                await response.write(event({"delta": {"content": word if not number else f" {word}"}}))
+                if number == 1 and name == "cut":
+                    assert request.transport is not None
+                    request.transport.close()
+                    return response
+                if number == 1 and name == "stream_error":
+                    await response.write(b'data: {"error": {"message": "SECRET PROMPT failed", "code": 500}}\n\n')
+                    return response
+                waiting_for = time.monotonic() + (1e9 if name == "stall" else pace)
+                while time.monotonic() < waiting_for and not stop.is_set():
+                    if request.transport is None or request.transport.is_closing():
+                        raise ConnectionResetError
+                    await asyncio.sleep(0.005)
+            if name == "unended":
+                return response
+            await response.write(event({"delta": {}, "finish_reason": finish}))
+            if counts:
+                usage = {
+                    "prompt_tokens": characters // 4,
+                    "completion_tokens": len(words) + 1,
+                    "prompt_tokens_details": {"cached_tokens": 3},
+                }
+                await response.write(b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n")
+            await response.write(b"data: [DONE]\n\n")
+            server.answered[row] += 1
+        except ConnectionResetError:
+            server.left[row] = time.monotonic()
+        finally:
+            server.streaming -= 1
+        return response
 
     async def fail(name: str, request: web.Request, characters: int) -> web.StreamResponse:
         if name == "hang":
@@ -199,8 +265,12 @@ def serve(
         }
         return kinds[name]() if name in kinds else error(int(name), "some_code")
 
+    async def tell_models(request: web.Request) -> web.Response:
+        return web.json_response(models) if models is not None else error(404, "not_found")
+
     stop = asyncio.Event()
     application = web.Application()
+    application.router.add_get("/v1/models", tell_models)
     application.router.add_post("/{path:.*}", chat)
     with on_loopback(application, stop) as server.base_url:
         yield server

@@ -85,7 +85,7 @@ def test_no_patient_stands_in_two_splits(line: Line) -> None:
 
 def test_it_ends_with_metrics_against_floors_and_an_answer(line: Line) -> None:
     metrics = json.loads((folder(line.outputs, "evaluate") / "metrics.json").read_text())
-    assert metrics
+    assert list(metrics["scores"]["all"]) == ["model", "majority", "lead", "copy", "nearest"]
     assert "[9/9] chat" in line.printed
     assert "What does this report conclude?" in line.printed
 

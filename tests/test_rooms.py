@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-ROOMS = ("clinical", "governance", "teacher", "instructions", "review", "evaluation", "inference", "training", "export", "stages")
+ROOMS = (
+    "clinical",
+    "governance",
+    "teacher",
+    "instructions",
+    "review",
+    "evaluation",
+    "rating",
+    "inference",
+    "training",
+    "export",
+    "serving",
+    "stages",
+)
 
 ROOMS_OF_TRAINING = ("data", "engine", "tuning", "watching", "loop", "planning")
 """`fit.py` beside them joins them; `recipe.py` is known to all."""

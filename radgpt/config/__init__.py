@@ -23,13 +23,14 @@ from radgpt.config.instruction_data import (
 )
 from radgpt.config.markers import refuse
 from radgpt.config.model import Dtype, Method, Model, ModelSource, Quantization, Tuning
-from radgpt.config.teacher import Budget, Grading, Judge, Provider, Service, Teacher, TeacherMode
+from radgpt.config.teacher import RUBRICS, Budget, Grading, Judge, Provider, Service, Teacher, TeacherMode
 from radgpt.config.tracking import Wandb, WandbMode
 from radgpt.config.training import Batching, Pretraining, TooLong, Training
 
 __all__ = [
     "EXTRAS",
     "HOST_NAME",
+    "RUBRICS",
     "SAMPLE",
     "AnswerPrompt",
     "ApiEngine",
@@ -102,6 +103,7 @@ class Inputs:
     dataset: str | None = None
     pretrained: str | None = None
     checkpoint: str | None = None
+    exported: str | None = None
     predictions: str | None = None
     compared_answers: str | None = None
 
@@ -165,6 +167,26 @@ class Config:
         if not self.backend.in_process:
             return False
         return self.tuning.method is not Method.none or self.model.source is ModelSource.tiny or self.inputs.checkpoint is not None
+
+    @property
+    def page_needs_checkpoint(self) -> bool:
+        """Whether `stage=serve` shows a model that `stage=finetune` leaves: not where it serves the exported one as an API."""
+        return self.needs_checkpoint and not self.serve.api
+
+    @property
+    def page_offers_samples(self) -> bool:
+        """Whether reports of the test split are offered on the page of `stage=serve`."""
+        return self.chat.wants_sample and not self.serve.api
+
+    @property
+    def evaluates_dataset(self) -> bool:
+        """Whether predictions are scored with a dataset at hand: not where they answer a file, unless a dataset is given with it."""
+        return self.prediction.of_dataset or self.inputs.dataset is not None
+
+    @property
+    def evaluates_reports(self) -> bool:
+        """Whether predictions are scored with the reports behind them at hand: not where only a dataset of the user's is."""
+        return self.inputs.reports is not None or (self.prediction.of_dataset and self.inputs.dataset is None)
 
 
 def as_mapping(section: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from radgpt.config.markers import external_input, operational, refuse
+from radgpt.config.teacher import RUBRICS
 
 EXTRAS = ("bertscore", "chexbert", "radgraph", "ratescore", "radcliq", "green")
 """Metrics that need weights of their own; each an optional package."""
@@ -14,10 +15,17 @@ class Evaluation:
 
     stemmer: bool = False
     """Stem words before ROUGE compares them; it raises scores by up to a point of 100, and papers differ in it."""
+    uncertain: str = "positive"
+    """What an observation that is labelled uncertain counts as in F1: `positive`, as F1CheXbert counts it in report generation, or
+    `negative`."""
     extras: list[str] | None = None
     """More metrics, of EXTRAS; each needs its package and local weights (`weights`)."""
-    weights: dict[str, str] | None = external_input()
+    weights: dict[str, str] = external_input(dict)
     """Metric of `extras` to the folder or file of its weights."""
+    bertscore_layer: int | None = None
+    """Layer whose embeddings BERTScore compares, from 1; it must be named."""
+    radeval_python: str | None = operational(None)
+    """Python of an environment with the package `radeval`, for `radgraph`, `ratescore`, `radcliq` and `green`; null: this one."""
     bootstrap_samples: int = 1000
     """Resamples of patients for each interval."""
     permutations: int = 10_000
@@ -30,6 +38,7 @@ class Evaluation:
     agreement with them is told."""
 
     def __post_init__(self) -> None:
+        refuse(self.uncertain not in ("positive", "negative"), f"evaluation.uncertain={self.uncertain} is neither positive nor negative")
         for name in self.extras or []:
             refuse(name not in EXTRAS, f"evaluation.extras: {name} is none of {', '.join(EXTRAS)}")
         refuse(self.bootstrap_samples < 100, f"evaluation.bootstrap_samples={self.bootstrap_samples} must be at least 100")
@@ -42,7 +51,7 @@ class Evaluation:
 class Compare:
     """`stage=compare`: the models of `models` on the same questions."""
 
-    predictions: dict[str, str] | None = external_input()
+    predictions: dict[str, str] = external_input(dict)
     """Name of a model to its `predictions.jsonl`, for what other runs or other software made; those of `models` come on their own."""
     metric: str = "rougeL"
     """What win rates, worst cases and the order of examples go by."""
@@ -61,7 +70,7 @@ class Rate:
     """On 127.0.0.1; 0 takes a free one."""
     limit: int | None = 50
     """Questions to rate, drawn by seed; null: all."""
-    rubric: str = "original"
+    rubric: str = external_input(lambda: "original", names=RUBRICS)
     """As `judge.rubric`."""
     rater: str = ""
     """Who rates; empty: the login name."""

@@ -65,6 +65,11 @@ class Backend(Service):
         refuse(self.kept_conversations < 0, f"backend.kept_conversations={self.kept_conversations} must be at least 0")
 
     @property
+    def section(self) -> str:
+        """See `Service`."""
+        return "backend"
+
+    @property
     def in_process(self) -> bool:
         """Whether the model is loaded here."""
         return self.provider is Provider.transformers

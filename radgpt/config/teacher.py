@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from radgpt.config.markers import operational, refuse
+from radgpt.config.markers import external_input, operational, refuse
 from radgpt.errors import settings_of
 
 
@@ -127,6 +127,21 @@ class Service:
         for name in ("max_requests_per_minute", "max_tokens_per_minute", "max_in_flight", "max_attempts", "timeout"):
             refuse(not getattr(self, name) > 0, f"teacher.{name}={getattr(self, name)} must be above 0")
 
+    @property
+    def section(self) -> str:
+        """The section of the configuration that it is, for what the user is told."""
+        return "teacher"
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything is asked through it; a judge may be `none`, and a backend a model in this process."""
+        return self.provider not in (Provider.none, Provider.transformers)
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether it is asked over HTTP."""
+        return self.is_asked and self.provider is not Provider.rules
+
 
 @dataclass
 class Teacher(Service):
@@ -160,6 +175,11 @@ class Grading(Enum):
     pairwise = "pairwise"
 
 
+RUBRICS = ("original", "asclepius")
+"""Rubrics that we ship: accuracy, conciseness and understandability, each 1 to 4, as the original Radiology-GPT has GPT-4 grade; one score,
+1 to 4, as Asclepius has it."""
+
+
 @dataclass
 class Judge(Teacher):
     """A language model that grades answers, with settings of its own under a teacher's names; `provider: none`: no judge."""
@@ -169,9 +189,8 @@ class Judge(Teacher):
     temperature: float = 0.0
     grading: Grading = Grading.single
     """`together` and `pairwise` are for `stage=compare`."""
-    rubric: str = "original"
-    """A name of radgpt/evaluation/judge/rubrics: `original` (accuracy, conciseness, understandability, each 1 to 4) or `asclepius` (one
-    score, 1 to 4)."""
+    rubric: str = external_input(lambda: "original", names=RUBRICS)
+    """One of RUBRICS, or a YAML file like those of radgpt/evaluation/judge/rubrics."""
     both_orders: bool = True
     """Where several answers are shown: ask with their order and with its reverse."""
     repeats: int = 1
@@ -186,3 +205,8 @@ class Judge(Teacher):
         refuse(self.provider is Provider.rules, "judge=rules: the embedded teacher grades nothing; choose none, local, openai, ...")
         refuse(self.repeats < 1, f"judge.repeats={self.repeats} must be at least 1")
         refuse(self.limit is not None and self.limit < 1, f"judge.limit={self.limit} must be at least 1")
+
+    @property
+    def section(self) -> str:
+        """See `Service`."""
+        return "judge"

@@ -20,3 +20,5 @@ class Wandb:
     mode: WandbMode = WandbMode.auto
     project: str = "radgpt"
     entity: str | None = None
+    text: bool = False
+    """Let tables of questions and answers go there, as `stage=compare` makes them; refused for credentialed runs."""

@@ -1,94 +1,82 @@
-"""Read from a text what word overlap is blind to: measures, sides, and which findings it affirms or denies."""
+"""Compare in two texts what word overlap is blind to: numbers with their units, sides, and which findings they affirm or deny."""
 
 import re
 from collections import Counter
-from collections.abc import Hashable
-from decimal import Decimal
+from collections.abc import Hashable, Mapping
 
-FINDINGS = {
-    "atelectasis": r"atelecta\w+",
-    "calcification": r"calcif\w+",
-    "cardiomegaly": r"cardiomegaly|(?:enlarged|enlargement of the) (?:heart|cardi\w+)|(?:heart|cardi\w+)(?: \w+){0,4} enlarged",
-    "congestion": r"(?:vascular|venous|pulmonary) congestion",
-    "consolidation": r"consolidat\w+",
-    "edema": r"o?edema",
-    "effusion": r"effusions?",
-    "embolism": r"embol(?:ism|us|i)",
-    "emphysema": r"emphysema\w*",
-    "fibrosis": r"fibrosis|fibrotic",
-    "fracture": r"fractures?",
-    "granuloma": r"granuloma\w*",
-    "hemorrhage": r"ha?emorrhag\w+",
-    "hernia": r"hernias?|herniation",
-    "infarct": r"infarct\w*",
-    "mass": r"mass(?:es)?",
-    "nodule": r"nodul\w+",
-    "opacity": r"opacit\w+|opacifi\w+",
-    "pneumonia": r"pneumonia",
-    "pneumothorax": r"pneumothora(?:x|ces)",
-    "thickening": r"thickening",
-}
-"""Finding to the words that name it; frequent ones in reports of the chest."""
+from radgpt.evaluation.observations import DENIED_BY_NORMAL, FINDINGS_OF, finding_labels, label_of, sentences, shows
+from radgpt.faithfulness.marks import plain
+from radgpt.faithfulness.quantities import quantities
 
-# NegEx: a cue denies findings in its direction, up to a word that ends its scope or the end of the sentence
-# (Chapman et al. 2001, https://doi.org/10.1006/jbin.2001.1029). The cue lists are our own.
-CUE_THAT_DENIES_NOTHING = re.compile(
-    r"\b(?:no|without|not)\b (?:\w+ )?(?:change|increase|decrease|worsening|improvement)\w*|"
-    r"\bnot (?:only|necessarily|certain)\b|\b(?:not|cannot) (?:be )?exclude\w*"
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_OTHER_UNIT = re.compile(
+    r" ?(?:(?P<percent>%|percent\b|per cent\b)|(?P<degrees>°|degrees?\b)|(?P<ml>ml\b|cc\b|millilit\w+)|(?P<litre>l\b|lit(?:er|re)s?\b)"
+    r"|(?P<hu>hu\b|hounsfield)|(?P<pressure>mmhg\b)|(?P<mg>mg\b)|(?P<kg>kg\b|kilograms?\b)|(?P<french>fr\b|french\b)|(?P<kv>kvp?\b))"
 )
-CUE_BEFORE = re.compile(
-    r"\b(?:no|not|without|absent|absence of|negative for|free of|clear of|rather than|den(?:y|ies|ied)|rule[sd]? out|exclud\w+|"
-    r"resolution of|resolved)\b"
-)
-CUE_AFTER = re.compile(
-    r"\b(?:(?:is|are|was|were|has been|have been) (?:not|absent|excluded|ruled out|negative)|has resolved|have resolved|"
-    r"not (?:seen|present))\b"
-)
-SCOPE_END = re.compile(r"\b(?:but|however|although|though|except|aside from|apart from|yet|which|while|whereas|nevertheless)\b|[;:]")
-SENTENCE_END = re.compile(r"(?<!\d)\.|\.(?!\d)|[!?\n]")
+_PRESSURE = re.compile(r"(?<=\d) ?mm ?hg\b")
 
 
 def measures(text: str) -> Counter[Hashable]:
-    """The numbers written in digits, each as often as it stands there; `4.50` is `4.5`, `1,200` is `1200`."""
-    found = re.findall(r"\d+(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?", text, flags=re.ASCII)
-    return Counter(Decimal(number.replace(",", "")).normalize() for number in found)
+    """The numbers of a text, each as often as it stands there, as (kind, unit, value).
+
+    Lengths are in millimetres, so that 4.5 cm is 45 mm; durations in days; dates and times are read as such; «two» is 2. Numbers of
+    other units are equal if their units are: 5 % is not 5 ml.
+    """
+    # A pressure in mm Hg would be read as a length.
+    letters = _PRESSURE.sub(" mmhg", plain(_THOUSANDS.sub("", text)))
+    found: Counter[Hashable] = Counter()
+    for quantity in quantities(letters, 0, len(letters)):
+        unit = _OTHER_UNIT.match(letters, quantity.end) if quantity.kind == "number" else None
+        name = str(unit.lastgroup) if unit else ""
+        if quantity.kind == "date":
+            found[("date", "", quantity.values)] += 1
+        else:
+            found.update((quantity.kind, name, value) for value in quantity.values)
+    return found
 
 
 def sides(text: str) -> Counter[Hashable]:
-    """Which sides are named; `bilateral` and `both` name left and right."""
-    words = set(re.findall(r"[a-z]+", text.lower()))
-    named = words & {"left", "right"}
-    if words & {"bilateral", "bilaterally", "both"}:
-        named |= {"left", "right"}
-    return Counter(named)
+    """Which sides are named; `bilateral`, `both` and `bibasilar` name left and right, `RLL` names right."""
+    _, read_as = sentences(text)
+    named = {mark.value for sentence in read_as for mark in sentence.marks if mark.kind == "side"}
+    return Counter((named - {"both"}) | {"left", "right"} if "both" in named else named)
 
 
-def findings(text: str) -> Counter[Hashable]:
-    """(finding, denied) for each finding of FINDINGS that the text affirms or denies."""
-    seen: set[Hashable] = set()
-    for sentence in SENTENCE_END.split(text.lower()):
-        start = 0
-        clauses = []
-        for end in SCOPE_END.finditer(sentence):
-            clauses.append(sentence[start : end.start()])
-            start = end.end()
-        for clause in [*clauses, sentence[start:]]:
-            seen |= findings_of_clause(CUE_THAT_DENIES_NOTHING.sub(" ", " ".join(clause.split())))
-    return Counter(seen)
+def findings(text: str) -> dict[str, bool]:
+    """Finding to whether the text denies it; affirmed or uncertain anywhere is not denied.
+
+    A part that is said to be normal denies the finding that its observation is named by: a normal heart an enlarged one.
+    """
+    _, read_as = sentences(text)
+    denied = {name: label == "negative" for name, label in finding_labels(text).items()}
+    for sentence in read_as:
+        for statement in sentence.statements:
+            if statement.kind == "normal" and statement.status in ("sure", "present", "likely"):
+                for observation in DENIED_BY_NORMAL.get(statement.name, ()):
+                    denied.setdefault(FINDINGS_OF[observation][0], True)
+    return denied
 
 
-def findings_of_clause(clause: str) -> set[Hashable]:
-    """(finding, denied) in one stretch that a cue's scope does not leave."""
-    first_cue = CUE_BEFORE.search(clause)
-    last_cue = max((cue.start() for cue in CUE_AFTER.finditer(clause)), default=-1)
-    return {
-        (name, bool(first_cue and first_cue.start() < found.start()) or found.start() < last_cue)
-        for name, words in FINDINGS.items()
-        for found in re.finditer(rf"\b(?:{words})\b", clause)
-    }
+def sides_of_findings(text: str) -> dict[str, frozenset[str]]:
+    """Finding that the text affirms to the sides that it is on, where it says them."""
+    letters, read_as = sentences(text)
+    found: dict[str, frozenset[str]] = {}
+    for sentence in read_as:
+        for statement in sentence.statements:
+            if statement.kind == "finding" and shows(statement) and label_of(letters, sentence, statement) in ("positive", "uncertain"):
+                named = frozenset(statement.values("side"))
+                if named:
+                    found[statement.name] = found.get(statement.name, frozenset()) | named
+    return found
 
 
 def multiset_f1(ours: Counter[Hashable], theirs: Counter[Hashable]) -> float | None:
     """2·|common| / (|ours| + |theirs|); None if neither text has any."""
     total = ours.total() + theirs.total()
     return 2 * (ours & theirs).total() / total if total else None
+
+
+def shared(ours: Mapping[str, object], theirs: Mapping[str, object]) -> tuple[float, float] | None:
+    """(things that both texts name and say the same of, things that both name); None if they name none in common."""
+    common = ours.keys() & theirs.keys()
+    return (float(sum(ours[name] == theirs[name] for name in common)), float(len(common))) if common else None

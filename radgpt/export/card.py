@@ -190,10 +190,10 @@ def _scores(scores: Scores | None) -> dict[str, Any] | None:
 
 
 def _interval(found: Mapping[str, float | None]) -> str:
-    """A mean with its interval, as far as there is one."""
-    if found.get("mean") is None:
+    """A value with its interval, as far as there is one."""
+    if found.get("value") is None:
         return "–"
-    return f"{found['mean']:.3f}" + ("" if found.get("low") is None else f" [{found['low']:.3f}, {found['high']:.3f}]")
+    return f"{found['value']:.3f}" + ("" if found.get("low") is None else f" [{found['low']:.3f}, {found['high']:.3f}]")
 
 
 def _wandb(facts: Facts) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from radgpt.chat_format import TEMPLATE_SETTINGS
 from radgpt.config import Decoding, Export
-from radgpt.inference.generation import Answerer
+from radgpt.inference.decoding import ends_of
+from radgpt.inference.generated import settings_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,7 +21,8 @@ def write_model(network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
     """
     network.config.use_cache = True
     start = network.generation_config.bos_token_id
-    network.generation_config = Answerer(network, tokenizer, decoding, seed=0).settings(decoding.max_new_tokens)
+    ends = ends_of(network, tokenizer)
+    network.generation_config = settings_for(decoding, ends, tokenizer.pad_token_id, decoding.max_new_tokens)
     network.generation_config.bos_token_id = start
     network.save_pretrained(folder, max_shard_size=export.max_shard_size)
     tokenizer.chat_template = pinned(str(tokenizer.chat_template))

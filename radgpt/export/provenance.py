@@ -33,7 +33,7 @@ class Scores:
     evaluation: Source
     prediction: Source
     means: dict[str, dict[str, dict[str, float | None]]]
-    """System (the model or a floor) to metric to `mean`, `low` and `high` over all rows."""
+    """System (the model or a floor) to metric to `value`, `low` and `high` over all rows."""
 
 
 def run_behind(artifact: Path) -> Source | None:
@@ -67,10 +67,10 @@ def scores_of(outputs: Path, checkpoint_sha256: str) -> Scores | None:
 
 
 def means(metrics: Path) -> dict[str, dict[str, dict[str, float | None]]]:
-    """System to metric to its mean and interval over all rows, of a `metrics.json`."""
+    """System to metric to its value and interval over all rows, of a `metrics.json`."""
     scores = json.loads(metrics.read_text(encoding="utf-8"))["scores"][ALL_TASKS]
     return {
-        system: {metric: {name: found[name] for name in ("mean", "low", "high")} for metric, found in by_metric.items()}
+        system: {metric: {name: found[name] for name in ("value", "low", "high")} for metric, found in by_metric.items()}
         for system, by_metric in scores.items()
     }
 

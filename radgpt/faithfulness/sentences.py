@@ -35,6 +35,7 @@ _PREPOSITION = re.compile(
 )
 _OR_FOLLOWS = re.compile(r"\s*,?\s*(?:and/)?or\b")
 _OR_LEADS = re.compile(r"\bor\s+(?:\w+\s+){0,2}$")
+_VERSUS = re.compile(r"v(?:ersus|s)\b")
 _AUXILIARY = re.compile(r"\b(?:(?:is|are|was|were|has|have|been)\s+)+$")
 _LIST_GOES_ON = re.compile(r"[^.;:]{0,80}?\bor\b")
 _PREDICATE = re.compile(r"\s+(?:is|are|was|were|appears?|remains?)\b")
@@ -91,6 +92,8 @@ class Statement:
     """What a denial is limited to, such as `large` or `acute`."""
     region: str = ""
     """The part that an `abnormality` is said of."""
+    alternative: bool = False
+    """Whether it is `possible` only as one of several that are named: «atelectasis or scarring», «atelectasis versus scarring»."""
 
     def values(self, detail: str) -> set[str]:
         """What is said of a detail; `both` sides are two."""
@@ -158,7 +161,8 @@ def read(text: str, start: int, end: int, number: int) -> Sentence:
             cue.kind == "negation_after" and cue.start >= mark.end and _GONE.search(text, cue.start, cue.end) for cue in found
         )
         limits = frozenset({"resolved"}) if gone else frozenset[str]()
-        sentence.statements.append(Statement(kind, name, status, mark.start, mark.end, number, limits=limits))
+        alternative = status == "possible" and _status(text, mark, found, stops, alternatives=False) not in ("possible", "absent")
+        sentence.statements.append(Statement(kind, name, status, mark.start, mark.end, number, limits=limits, alternative=alternative))
     _attach(text, sentence)
     return sentence
 
@@ -260,7 +264,10 @@ def _denied(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int
     return False
 
 
-def _status(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int]]) -> str:
+def _status(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int]], *, alternatives: bool = True) -> str:
+    """`alternatives`: that others are named beside it, with «or» or «versus», makes it possible."""
+    if not alternatives:
+        found = [cue for cue in found if not _VERSUS.match(text, cue.start)]
     for cue in found:
         if cue.kind == "silence" and (
             not _BUT.search(text, cue.end, mark.start) if cue.end <= mark.start else "," not in text[mark.end : cue.start]
@@ -289,7 +296,8 @@ def _status(text: str, mark: Mark, found: list[Mark], stops: list[tuple[int, int
         return "absent"
     if any(cue.kind == "sure" and cue.end <= mark.start and _reaches(cue, mark, found, stops) for cue in found):
         return "sure"
-    status = "possible" if _OR_FOLLOWS.match(text, mark.end) or _an_alternative(text, mark, found) else "present"
+    one_of_several = alternatives and (_OR_FOLLOWS.match(text, mark.end) or _an_alternative(text, mark, found))
+    status = "possible" if one_of_several else "present"
     hedged = [stop for stop in stops if not _apposes(text, stop, found)]
     for cue in found:
         near = cue.end <= mark.start and _reaches(cue, mark, found, stops)

@@ -1,13 +1,14 @@
 """Say where requests go, and let credentialed reports reach only this machine, private networks and attested hosts."""
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from radgpt.config import Governance, Provider, Teacher, TeacherMode
-from radgpt.errors import UserError
+from radgpt.config import Governance, Provider, Service, TeacherMode
+from radgpt.errors import UserError, settings_of
 from radgpt.governance.attestation import KEYS, read_attestation
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -58,27 +59,38 @@ class Endpoint:
         return self.private_only or self.attestation_sha256 is not None
 
 
-def endpoint_of(teacher: Teacher, governance: Governance, attestation: str | None = None) -> Endpoint:
-    """The endpoint of a teacher, if reports of this governance may go there; raises UserError as `gate` does, and for batches of
-    credentialed reports, which stand in files at the provider whatever is attested."""
-    if teacher.mode is TeacherMode.batch and governance is Governance.credentialed:
-        raise UserError(
-            "teacher.mode=batch stores requests and replies in files at the provider, so credentialed reports are refused there, attested "
-            "or not: PhysioNet's notice of 24 September 2025 asks for zero retention; set teacher.mode=live"
-        )
-    return gate(url_of(teacher), governance, attestation, group="teacher", third_party=teacher.provider in CLOUDS)
+def endpoint_of(service: Service, governance: Governance, attestation: str | None = None) -> Endpoint:
+    """The endpoint of a teacher, judge or backend, if reports of this governance may go there; raises UserError as `gate` does, and for
+    batches of credentialed reports, which stand in files at the provider whatever is attested."""
+    if service.mode is TeacherMode.batch and governance is Governance.credentialed:
+        with settings_of(service.section, written="teacher"):
+            raise UserError(
+                "teacher.mode=batch stores requests and replies in files at the provider, so credentialed reports are refused there, "
+                "attested or not: PhysioNet's notice of 24 September 2025 asks for zero retention; set teacher.mode=live"
+            )
+    return gate(url_of(service), governance, attestation, group=service.section, third_party=service.provider in CLOUDS)
 
 
-def url_of(teacher: Teacher) -> str:
-    """The root of a teacher's API: `teacher.base_url`, else its provider's own, as its manual gives it for chat completions."""
-    if teacher.base_url:
-        return teacher.base_url
-    if teacher.provider is Provider.bedrock:
-        domain = "amazonaws.com.cn" if str(teacher.region).startswith("cn-") else "amazonaws.com"
-        return f"https://bedrock-runtime.{teacher.region}.{domain}/openai/v1"
-    if teacher.provider is Provider.vertex:
-        host = "aiplatform.googleapis.com" if teacher.region == "global" else f"{teacher.region}-aiplatform.googleapis.com"
-        return f"https://{host}/v1/projects/{teacher.project}/locations/{teacher.region}/endpoints/openapi"
+def attested(services: Iterable[Service], governance: Governance, attestation: str | None = None) -> str | None:
+    """Digest of the attestation that any of these is reached under; None where none needs one. Those that are not asked over HTTP pass.
+
+    Raises:
+        UserError: reports of this governance may not go to one of them, as `endpoint_of` says.
+    """
+    endpoints = [endpoint_of(service, governance, attestation) for service in services if service.is_endpoint]
+    return next((endpoint.attestation_sha256 for endpoint in endpoints if endpoint.attestation_sha256), None)
+
+
+def url_of(service: Service) -> str:
+    """The root of a service's API: its `base_url`, else its provider's own, as its manual gives it for chat completions."""
+    if service.base_url:
+        return service.base_url
+    if service.provider is Provider.bedrock:
+        domain = "amazonaws.com.cn" if str(service.region).startswith("cn-") else "amazonaws.com"
+        return f"https://bedrock-runtime.{service.region}.{domain}/openai/v1"
+    if service.provider is Provider.vertex:
+        host = "aiplatform.googleapis.com" if service.region == "global" else f"{service.region}-aiplatform.googleapis.com"
+        return f"https://{host}/v1/projects/{service.project}/locations/{service.region}/endpoints/openapi"
     return OPENAI_URL
 
 

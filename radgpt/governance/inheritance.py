@@ -1,11 +1,11 @@
 """A run's class is the strictest of its config's and of the runs that it reads from, through their manifests."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from radgpt.config import Chat, Config, Data, Governance, Model, Tuning
+from radgpt.config import Chat, Compare, Config, Data, Governance, Model, Prediction, Tuning
 from radgpt.lookup import Reads
 from radgpt.manifest import FILE
 from radgpt.stages import Stage
@@ -13,13 +13,18 @@ from radgpt.stages import Stage
 STRICTNESS = (Governance.synthetic, Governance.open, Governance.restricted, Governance.credentialed)
 
 
-def inherited(config: Config, stage: Stage, reads: Reads, continued: Path | None = None) -> tuple[Config, str | None]:
+def inherited(
+    config: Config, stage: Stage, reads: Reads, continued: Path | None = None, further: Iterable[tuple[str, Path]] = ()
+) -> tuple[Config, str | None]:
     """(the config with the class that the stage must obey, the setting whose file raised it, if any did).
 
     Keys are taken of the config as typed: what raises the class lies in the files, whose digests they hold already.
+
+    Args:
+        further: (setting, place) of more that the stage may read.
     """
     strictest, raised_by = config.data.governance, None
-    files = [*files_of(config, stage, reads), *([("the run that is continued", continued)] if continued else [])]
+    files = [*files_of(config, stage, reads), *further, *([("the run that is continued", continued)] if continued else [])]
     for setting, path in files:
         found = recorded(path)
         if found is not None and is_stricter(found, strictest):
@@ -39,6 +44,8 @@ def files_of(config: Config, stage: Stage, reads: Reads) -> Iterator[tuple[str, 
         "model.name_or_path": config.model.name_or_path if Model in kinds else None,
         "tuning.init_from": config.tuning.init_from if Tuning in kinds else None,
         "chat.report": config.chat.report if Chat in kinds else None,
+        "prediction.file": config.prediction.file if Prediction in kinds else None,
+        **({f"compare.predictions.{name}": file for name, file in config.compare.predictions.items()} if Compare in kinds else {}),
     }
     yield from ((setting, Path(path)) for setting, path in typed.items() if path)
 

@@ -1,225 +1,367 @@
 """A conversation with a model: the system prompt and the report always stay, the oldest turns go when room runs out."""
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
-from typing import Any
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from threading import Event, Lock
 
-from radgpt.chat_format import prompt_ids
-from radgpt.config import ChatPrompt
+from radgpt.config import ChatPrompt, Decoding
 from radgpt.errors import UserError
-from radgpt.inference.generation import Answerer, context_window, derived_seed, seeded
+from radgpt.inference.backend import INTERRUPTED, Backend, Message, Reply
+from radgpt.inference.decoding import derived_seed
+from radgpt.inference.transcript import ASKED, EDITED, RETRIED, UNDONE, Turn
 from radgpt.instructions.prompts import chat_messages
 
 KEPT_SHARE = 0.6
 """Share of the room for turns that is filled again once it has run out: dropping several turns at once spares the next ones
 the re-reading of the whole conversation, because what the model has read stays a prefix of what it reads next."""
 
-INTERRUPTED = "interrupted"
-
 
 @dataclass(frozen=True)
-class Turn:
-    """One question and its answer."""
+class Exchange:
+    """One turn of the conversation as it stands."""
 
-    conversation: int
-    """From 1; a reset and a new report start another."""
-    turn: int
-    """From 1 within the conversation."""
-    report_sha256: str | None
-    """Digest of the report that the conversation is about."""
     user: str
     assistant: str
-    finish_reason: str
-    """`stop`, `length` (no room was left) or `interrupted` (the user stopped it)."""
-    new_tokens: int
-    turns_in_view: int
-    """Earlier turns of the conversation that the model still saw."""
+    tokens: int
+    """Of its prompt and the answer."""
+
+
+def nobody(_: object) -> None:
+    """Where nobody wants to be told."""
 
 
 class ChatSession:
-    """Turns of one conversation after another with one model."""
+    """One conversation after another, with one model or several in turn; one reply at a time.
 
-    def __init__(self, answerer: Answerer, prompt: ChatPrompt) -> None:
+    Any thread may call any method. While a reply is being given, the others raise UserError.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        decoding: Decoding,
+        prompt: ChatPrompt,
+        seed: int,
+        record: Callable[[Turn], None] = nobody,
+        name: str = "",
+    ) -> None:
         """Start an empty conversation.
 
+        Args:
+            backend: who answers first.
+            decoding: how; `set_decoding` changes it.
+            prompt: system prompt, and how a report and the first message are put together.
+            seed: with the places of a conversation, what sampling follows from.
+            record: gets each turn as soon as it is over, whatever ended it.
+            name: stands in the turns as their session.
+
         Raises:
-            UserError: the decoding is beam search, which has no answer to show before its end.
+            UserError: as `set_decoding` does.
         """
-        if answerer.decoding.num_beams > 1:
-            raise UserError(
-                f"decoding.num_beams={answerer.decoding.num_beams} cannot be shown word by word; chat with decoding.num_beams=1"
-            )
-        self.transcript: list[Turn] = []
-        self._answerer = answerer
-        self._prompt = prompt
+        self._backend = backend
+        self._decoding = streamable(decoding)
+        self._prompt = replace(prompt)
+        self._seed = seed
+        self._record = record
+        self._name = name
         self._report: str | None = None
         self._conversation = 1
-        self._turn = 0
-        self._history: list[tuple[str, str]] = []
-        """(question, answer) of the turns that the model still sees."""
-        self._read_ids: list[int] = []
-        """Ids whose keys and values stand in `_cache`."""
-        self._cache: Any = None
+        self._turns: list[Exchange] = []
+        self._first_in_view = 0
+        """Number of the first turn, from 0, that the model still sees."""
+        self._attempts: Counter[int] = Counter()
+        """Turn, from 0, to how often it was answered, in this conversation."""
+        self._lock = Lock()
+
+    @property
+    def backend(self) -> Backend:
+        """Who answers."""
+        return self._backend
+
+    @property
+    def decoding(self) -> Decoding:
+        """How replies are drawn."""
+        return self._decoding
+
+    @property
+    def system(self) -> str:
+        """The system prompt."""
+        return self._prompt.system
+
+    @property
+    def report(self) -> str | None:
+        """The report that the conversation is about."""
+        return self._report
+
+    @property
+    def turns(self) -> list[Exchange]:
+        """The conversation as it stands, turns that the model no longer sees among it."""
+        return list(self._turns)
+
+    @property
+    def used(self) -> int:
+        """Tokens of the last turn's prompt and answer; 0 before the first one."""
+        return self._turns[-1].tokens if self._turns else 0
+
+    def set_decoding(self, decoding: Decoding) -> None:
+        """Draw the next replies another way.
+
+        Raises:
+            UserError: it is beam search, which has no answer to show before its end.
+        """
+        with self._alone():
+            self._decoding = streamable(decoding)
+
+    def set_system(self, system: str) -> None:
+        """Take another system prompt; turns and report stay."""
+        with self._alone():
+            self._prompt = replace(self._prompt, system=storable(system))
+
+    def switch(self, backend: Backend) -> None:
+        """Let another model go on with the conversation."""
+        with self._alone():
+            self._backend = backend
+            self._first_in_view = 0  # it may have more room
 
     def reset(self) -> None:
         """Forget all turns of the conversation and keep its report."""
-        self._history = []
-        if self._turn:
-            self._conversation += 1
-            self._turn = 0
+        with self._alone():
+            self._forget()
 
-    def open_report(self, report: str) -> None:
-        """Start a conversation about a report."""
-        self.reset()
-        self._report = report
+    def open_report(self, report: str | None) -> None:
+        """Start a conversation about a report; None: about none."""
+        with self._alone():
+            self._forget()
+            self._report = None if report is None else storable(report)
 
-    def reply(self, message: str, write: Callable[[str], None], notice: Callable[[str], None]) -> Turn:
-        """Answer a message.
+    def undo(self) -> Exchange:
+        """Take the last turn back, and give it; raises UserError where there is none."""
+        with self._alone():
+            place = self._last()
+            gone = self._turns[place]
+            self._turns = self._turns[:place]
+            self._record(self._turn(UNDONE, place, self._attempts[place], Reply("", UNDONE, 0, 0, 0), "", 0))
+            return gone
+
+    def reply(self, message: str, stop: Event, notice: Callable[[str], None] = nobody) -> Generator[str, None, Turn]:
+        """Answer a message: yield the answer piece by piece and return the turn.
+
+        Closing the generator stops the answer as `stop` does. What there is of it by then stays in the conversation, unless it is nothing.
 
         Args:
             message: what the user says.
-            write: gets the answer piece by piece, as it grows.
+            stop: ends the answer once it is set.
             notice: gets a line if old turns had to go.
 
-        Returns:
-            The turn. KeyboardInterrupt while the answer grows ends the answer, not the session.
+        Raises:
+            UserError: the model fails, or has no room for the message beside system prompt and report; the conversation is as before.
+        """
+        with self._alone():
+            return (yield from self._answer(ASKED, len(self._turns), message, stop, notice))
+
+    def retry(self, stop: Event, notice: Callable[[str], None] = nobody) -> Generator[str, None, Turn]:
+        """Answer the last message again, from another seed, as `reply` does; raises UserError also where there is none."""
+        with self._alone():
+            place = self._last()
+            if not self._decoding.do_sample:
+                notice("decoding.do_sample=false draws the likeliest answer, which is the same each time")
+            return (yield from self._answer(RETRIED, place, self._turns[place].user, stop, notice))
+
+    def edit(
+        self, message: str, stop: Event, notice: Callable[[str], None] = nobody, turn: int | None = None
+    ) -> Generator[str, None, Turn]:
+        """Replace the message of a turn (from 1; None: the last one), forget what followed, and answer as `reply` does.
 
         Raises:
-            UserError: the message does not fit beside system prompt and report; the conversation is as before.
+            UserError: there is no such turn, or as `reply` does.
         """
-        window = context_window(self._answerer.model)
-        history, ids = self._fit(message, window)
-        if dropped := len(self._history) - len(history):
-            what = "system prompt and report are kept" if self._report is not None else "the system prompt is kept"
-            notice(f"the {dropped} oldest turn{'s' if dropped > 1 else ''} no longer fit{'s' if dropped == 1 else ''}; {what}")
-        self._history = history
-        limit = self._answerer.decoding.max_new_tokens
-        new_ids, interrupted = self._generate(ids, limit if window is None else min(limit, window - len(ids)), write)
+        with self._alone():
+            place = self._last() if turn is None else turn - 1
+            if not 0 <= place < len(self._turns):
+                raise UserError(f"there is no turn {turn}; the conversation has {len(self._turns)}")
+            return (yield from self._answer(EDITED, place, message, stop, notice))
 
-        answer = self._answerer.read(new_ids)
-        self._turn += 1
-        turn = Turn(
-            conversation=self._conversation,
-            turn=self._turn,
-            report_sha256=None if self._report is None else hashlib.sha256(self._report.encode("utf-8", "surrogatepass")).hexdigest(),
-            user=message,
-            assistant=answer.text,
-            finish_reason=INTERRUPTED if interrupted else answer.finish_reason,
-            new_tokens=answer.new_tokens,
-            turns_in_view=len(history),
-        )
-        self.transcript.append(turn)
-        if answer.text or not interrupted:
-            self._history.append((message, answer.text))
-        return turn
-
-    def messages(self, history: Sequence[tuple[str, str]], message: str) -> list[dict[str, str]]:
+    def messages(self, history: Sequence[Exchange], message: str) -> list[Message]:
         """Chat messages of a conversation; the report stands in the first question that is left."""
-        first = history[0][0] if history else message
+        first = history[0].user if history else message
         if self._report is not None:
             opening = chat_messages(self._prompt, self._report, first)
         else:
             system = self._prompt.system.strip()
             opening = [{"role": "system", "content": system}] if system else []
             opening.append({"role": "user", "content": first})
-        later: list[dict[str, str]] = []
-        for question, answer in history:
-            later += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        later: list[Message] = []
+        for exchange in history:
+            later += [{"role": "user", "content": exchange.user}, {"role": "assistant", "content": exchange.assistant}]
         later.append({"role": "user", "content": message})
         return opening + later[1:]
 
-    def _fit(self, message: str, window: int | None) -> tuple[list[tuple[str, str]], list[int]]:
-        """The turns that can stay, and the prompt's ids."""
-
-        def ids_of(history: Sequence[tuple[str, str]]) -> list[int]:
-            return prompt_ids(self._answerer.tokenizer, self.messages(history, message))
-
-        history = list(self._history)
-        ids = ids_of(history)
-        if window is None:
-            return history, ids
-        # Leave room for an answer, but no more than half of the window.
-        budget = max(window - self._answerer.decoding.max_new_tokens, window // 2)
-        if len(ids) > budget:
-            pinned = len(ids_of([]))
-            if pinned >= window:
-                raise UserError(
-                    f"the message takes {pinned} tokens together with system prompt{' and report' if self._report is not None else ''}, "
-                    f"and the model's window has {window}: shorten it, or load a shorter report"
-                )
-            goal = pinned + KEPT_SHARE * max(0, budget - pinned)
-            while history and len(ids) > goal:
-                history = history[1:]
-                ids = ids_of(history)
-        return history, ids
-
-    def _generate(self, ids: list[int], max_new_tokens: int, write: Callable[[str], None]) -> tuple[list[int], bool]:
-        """(new ids, whether the user stopped them); ids that the model has read before are not read again."""
-        import torch
-
-        device = self._answerer.model.device
-        cache = self._cache_for(ids)
-        # Until this call ends well, what stands in the cache is unknown.
-        self._cache, self._read_ids = None, []
-        streamer = streamer_to(self._answerer.tokenizer, write)
-        interrupted = False
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # Not a wait: whoever gives the reply may be the same thread.
+        if not self._lock.acquire(blocking=False):
+            raise UserError("an answer is being given; stop it first, or wait for its end")
         try:
-            with torch.inference_mode(), seeded(device, derived_seed(self._answerer.seed, self._conversation, self._turn)):
-                self._answerer.model.generate(
-                    input_ids=torch.tensor([ids], device=device),
-                    attention_mask=torch.ones((1, len(ids)), dtype=torch.long, device=device),
-                    generation_config=self._answerer.settings(max_new_tokens),
-                    past_key_values=cache,
-                    streamer=streamer,
-                )
+            yield
+        finally:
+            self._lock.release()
+
+    def _last(self) -> int:
+        if not self._turns:
+            raise UserError("nothing has been said yet in this conversation")
+        return len(self._turns) - 1
+
+    def _forget(self) -> None:
+        if self._attempts:
+            self._conversation += 1
+        self._turns, self._first_in_view, self._attempts = [], 0, Counter()
+
+    def _answer(self, event: str, place: int, message: str, stop: Event, notice: Callable[[str], None]) -> Generator[str, None, Turn]:
+        message = storable(message)
+        earlier = self._turns[:place]
+        # Where no earlier turn is in view, all of them get their chance again.
+        first = self._fit(earlier, self._first_in_view if place > self._first_in_view else 0, message)
+        dropped = first - self._first_in_view
+        attempt = self._attempts[place] + 1
+        asked = self.messages(earlier[first:], message)
+
+        def begin() -> None:
+            # Not before: if the model refuses the prompt, nothing has been dropped.
+            if dropped > 0 and not watch.pieces:
+                what = "system prompt and report are kept" if self._report is not None else "the system prompt is kept"
+                notice(f"the {dropped} oldest turn{'s' if dropped > 1 else ''} no longer fit{'s' if dropped == 1 else ''}; {what}")
+
+        def keep(reply: Reply) -> Turn:
+            self._attempts[place] = attempt
+            if reply.text or reply.finish_reason != INTERRUPTED:
+                exchange = Exchange(message, storable(reply.text), reply.prompt_tokens + reply.new_tokens)
+                self._turns, self._first_in_view = [*earlier, exchange], first
+            turn = self._turn(event, place, attempt, reply, message, place - first, watch)
+            self._record(turn)
+            return turn
+
+        watch = Stopwatch()
+        stream = self._backend.stream(asked, self._decoding, self._seed_of(place, attempt), stop)
+        try:
+            while True:
+                piece = next(stream)
+                begin()
+                watch.note(piece)
+                yield storable(piece)
+        except StopIteration as end:
+            begin()
+            return keep(end.value)
+        except GeneratorExit:
+            stop.set()
+            keep(drained(stream, watch))
+            raise
         except KeyboardInterrupt:
-            interrupted = True
-            streamer.end()
-        except torch.OutOfMemoryError:
-            raise UserError(f"a conversation of {len(ids)} tokens does not fit into the device's memory; start a new one") from None
-        else:
-            self._cache = cache
-            # The last id was drawn but not read.
-            self._read_ids = (ids + streamer.new_ids)[: cache.get_seq_length()]
-        return streamer.new_ids, interrupted
+            # It broke the backend off: nobody has counted.
+            keep(Reply(watch.text, INTERRUPTED, self._backend.count(asked), 0, len(watch.pieces)))
+            raise
 
-    def _cache_for(self, ids: list[int]) -> Any:
-        """Keys and values of the longest prefix of `ids` that was read before; at least one id is left to read."""
-        from transformers import DynamicCache
+    def _fit(self, earlier: Sequence[Exchange], first: int, message: str) -> int:
+        """Number of the first of the earlier turns, from 0, that can stay."""
+        window = self._backend.window
+        if window is None:
+            return first
 
-        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._read_ids, ids[:-1], strict=False)))
-        if self._cache is not None and shared:
-            try:
-                self._cache.crop(shared - len(self._read_ids))  # takes minus the number of ids to forget
-                return self._cache
-            except RuntimeError:
-                pass  # layers with a sliding window have forgotten what would be needed
-        return DynamicCache(config=self._answerer.model.config)
+        def count(first: int) -> int:
+            return self._backend.count(self.messages(earlier[first:], message))
+
+        # Leave room for an answer, but no more than half of the window.
+        budget = max(window - self._decoding.max_new_tokens, window // 2)
+        tokens = count(first)
+        if tokens > budget:
+            pinned = count(len(earlier))
+            goal = pinned + KEPT_SHARE * max(0, budget - pinned)
+            while first < len(earlier) and tokens > goal:
+                first += 1
+                tokens = count(first)
+        return first
+
+    def _seed_of(self, place: int, attempt: int) -> int:
+        return derived_seed(self._seed, self._conversation, place + 1, attempt)
+
+    def _turn(
+        self, event: str, place: int, attempt: int, reply: Reply, message: str, in_view: int, watch: "Stopwatch | None" = None
+    ) -> Turn:
+        return Turn(
+            session=self._name,
+            conversation=self._conversation,
+            turn=place + 1,
+            attempt=attempt,
+            event=event,
+            user=message,
+            assistant=storable(reply.text),
+            finish_reason=reply.finish_reason,
+            report_sha256=None if self._report is None else digest(self._report),
+            system_sha256=digest(self._prompt.system.strip()),
+            model=self._backend.name,
+            decoding=asdict(self._decoding),
+            seed=self._seed_of(place, attempt),
+            turns_in_view=in_view,
+            prompt_tokens=reply.prompt_tokens,
+            cached_tokens=reply.cached_tokens,
+            new_tokens=reply.new_tokens,
+            seconds_to_first_token=watch.to_first if watch else None,
+            tokens_per_second=watch.rate(reply.new_tokens) if watch else None,
+        )
 
 
-def streamer_to(tokenizer: Any, write: Callable[[str], None]) -> Any:
-    """What `generate` tells each new token: it passes whole words on to `write` and keeps the ids in `new_ids`."""
-    from transformers import TextStreamer
+class Stopwatch:
+    """When the pieces of a reply came."""
 
-    class Words(TextStreamer):
-        """Leaves the prompt and special tokens out, and white space before the first word."""
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.to_first: float | None = None
+        """Seconds from the start to the first piece."""
+        self._start = time.monotonic()
 
-        def __init__(self) -> None:
-            super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-            self.new_ids: list[int] = []
-            self.started = False
+    @property
+    def text(self) -> str:
+        """All pieces together."""
+        return "".join(self.pieces)
 
-        def put(self, value: Any) -> None:
-            if not self.next_tokens_are_prompt:
-                self.new_ids += value.flatten().tolist()
-            super().put(value)  # type: ignore[no-untyped-call]
+    def note(self, piece: str) -> None:
+        """A piece came."""
+        if self.to_first is None:
+            self.to_first = round(time.monotonic() - self._start, 4)
+        self.pieces.append(piece)
 
-        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-            text = text if self.started else text.lstrip()
-            if text:
-                self.started = True
-                write(text)
+    def rate(self, tokens: int) -> float | None:
+        """Tokens a second after the first one, now that the reply has ended; None where fewer than two came."""
+        seconds = time.monotonic() - self._start - (self.to_first or 0.0)
+        return round((tokens - 1) / seconds, 2) if tokens > 1 and self.to_first is not None and seconds > 0 else None
 
-    return Words()
+
+def drained(stream: Generator[str, None, Reply], watch: Stopwatch) -> Reply:
+    """The reply of a stream that was told to stop, with whatever it still gives."""
+    try:
+        while True:
+            watch.note(next(stream))
+    except StopIteration as end:
+        return end.value
+    except UserError:
+        return Reply(watch.text, INTERRUPTED, 0, 0, len(watch.pieces))
+
+
+def streamable(decoding: Decoding) -> Decoding:
+    """The decoding; raises UserError if it is beam search."""
+    if decoding.num_beams > 1:
+        raise UserError(f"decoding.num_beams={decoding.num_beams} cannot be shown word by word; chat with decoding.num_beams=1")
+    return replace(decoding)
+
+
+def storable(text: str) -> str:
+    """A text without what UTF-8 cannot hold, such as half a surrogate pair of broken input."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text in UTF-8, in hexadecimal."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

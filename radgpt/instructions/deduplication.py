@@ -65,6 +65,11 @@ class Duplicates:
         self._remember(coded)
         return False
 
+    def knows(self, text: str) -> bool:
+        """Whether a text repeats one met before; it is not remembered."""
+        coded = self._coded(text)
+        return coded in self._kept or self._near_one(coded)
+
     def _coded(self, text: str) -> str:
         """One character for each word: so coded, texts are compared as fast as strings."""
         codes = self._codes

@@ -108,6 +108,7 @@ def ready(row: Generation) -> Dialogue:
 
 def generation_of(request: Request, reply: Reply) -> Generation:
     """A reply as a row."""
+    assert request.report is not None  # instructions and answers are about one
     return Generation(
         generation_id=request.generation_id,
         report_id=request.report.report_id,

@@ -65,6 +65,11 @@ def chat_messages(prompt: ChatPrompt, report: str, instruction: str) -> Messages
     )
 
 
+def bare_messages(prompt: ChatPrompt, instruction: str) -> Messages:
+    """What the student model sees of an instruction that comes without a report."""
+    return _messages(prompt.system, instruction)
+
+
 def report_span(prompt: ChatPrompt, report: str, instruction: str) -> list[int]:
     """[start, end): where the report stands in the user's message of `chat_messages`, in characters."""
     before = prompt.first_turn.partition("{report}")[0].replace("{instruction}", instruction)

@@ -119,8 +119,13 @@ def junk_characters(draft: Draft) -> bool:
 
 
 def loop(draft: Draft) -> bool:
-    """The teacher turned in circles: a stretch comes three times and more in a row, or most of the text says what it said before."""
-    found = [word.casefold() for word in re.findall(r"\w+", draft.text) if not REMOVED.fullmatch(word)]
+    """The teacher turned in circles."""
+    return in_circles(draft.text)
+
+
+def in_circles(text: str) -> bool:
+    """Whether a stretch comes three times and more in a row, or most of the text says what it said before."""
+    found = [word.casefold() for word in re.findall(r"\w+", text) if not REMOVED.fullmatch(word)]
     for period in range(1, min(LONGEST_PERIOD, len(found) // 2) + 1):
         wanted = max(4, 3 * period) if period < 4 else 2 * period
         run = 0

@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
+from radgpt.append_only import is_whole
 from radgpt.errors import UserError
 from radgpt.instructions.reasons import REJECTED
 from radgpt.records import DECISIONS, Decision, JudgedAnswer, canonical_digest, field_checks
@@ -71,14 +72,6 @@ def decision_rows(path: Path) -> Iterator[Decision]:
         raise UserError(f"{path} does not exist") from None
     except (IsADirectoryError, PermissionError) as error:
         raise UserError(f"{path}: no file of decisions that can be read ({error.strerror})") from None
-
-
-def is_whole(line: bytes) -> bool:
-    """Whether a last line lacks nothing but its line end."""
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
 
 
 def decision_of(line: bytes, place: str) -> Decision:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from radgpt.pages.local_server import NoSuchThingError, RefusedDecisionError
 from radgpt.records import DECISIONS, Decision, JudgedAnswer
 from radgpt.review.answers import KEPT, STATES
 from radgpt.review.decisions import judged_sha256
@@ -19,14 +20,6 @@ STEPS_KEPT = 1_000
 """Decisions that can be taken back."""
 PAGE = 200
 """Rows that a page may ask for at once."""
-
-
-class NoSuchThingError(LookupError):
-    """A view or an answer that is not there."""
-
-
-class RefusedDecisionError(ValueError):
-    """A decision that cannot stand; the message is for the reviewer and holds nothing of any text."""
 
 
 class Desk:

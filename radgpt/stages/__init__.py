@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from radgpt.config import Service
 from radgpt.run import Run
 
 
@@ -78,6 +79,12 @@ def producer(artifact: str) -> str:
 def section(config: Any, kind: type) -> Any:
     """The one node of a config whose type is `kind`, wherever it stands."""
     return next(node for _, node in walk_sections(config) if type(node) is kind)
+
+
+def asked(stage: Stage, config: Any) -> list[Service]:
+    """The sections through which a stage asks models for text under a config: a teacher, a judge, a backend that is not in this process."""
+    found = [section(config, kind) for kind in stage.sections.values() if issubclass(kind, Service)]
+    return [service for service in found if service.is_asked]
 
 
 def section_path(config: Any, kind: type) -> str:

@@ -1,7 +1,6 @@
 """Read answers beside their reports on a local page, and accept, reject or edit them."""
 
 import asyncio
-import getpass
 import shutil
 from collections import Counter
 from contextlib import suppress
@@ -11,6 +10,7 @@ from radgpt import manifest
 from radgpt.config import Dataset, Review
 from radgpt.review.decisions import read_decisions
 from radgpt.review.ledger import open_ledger
+from radgpt.review.reviewer import login_name
 from radgpt.run import Run
 from radgpt.wording import counted
 
@@ -81,11 +81,3 @@ def begin_with(path: Path, earlier: Path) -> None:
     shutil.copyfile(earlier, partial)
     partial.chmod(0o600)
     partial.replace(path)
-
-
-def login_name() -> str:
-    """The name of who runs this; empty where the system knows none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""

@@ -1,18 +1,24 @@
-"""Ask a teacher: requests in, replies out in the same order, whoever the teacher is."""
+"""Ask a teacher, a judge or a backend: requests in, replies out in the same order, whoever it is."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from radgpt.config import Governance, Provider, Teacher, TeacherMode
-from radgpt.errors import DryRunEnd, UserError
+from radgpt.config import Governance, Provider, Service, Teacher, TeacherMode
+from radgpt.errors import DryRunEnd, UserError, settings_of
 from radgpt.records import Report, canonical_digest
 from radgpt.teacher.budget import Budget
 from radgpt.teacher.prices import price_of
 from radgpt.teacher.progress import Log, Progress
+
+QUESTION = "question"
+"""The kind of a request to a model that is itself what is looked at: its replies are taken as they come, cut ones among them."""
+JUDGEMENT = "judgement"
+"""The kind of a request to a judge: a reply that was cut may hold its verdict before the cut, so it is taken too."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +28,20 @@ class Request:
     generation_id: str
     """`<report_id>/<n>`, or `<report_id>/<n>.<t>` for a later turn; kept by everything that derives from the reply."""
     kind: str
-    """`instruction` or `answer`."""
+    """`instruction`, `answer`, JUDGEMENT or QUESTION."""
     task: str
     messages: list[dict[str, str]]
     """The chat messages that a language model is sent."""
-    report: Report
-    """What the request is about: the rules teacher reads its sections."""
+    report: Report | None = None
+    """What the request is about: the rules teacher reads its sections, and no other teacher needs it."""
     instruction: str | None = None
     """The instruction to answer, for kind `answer`."""
     prompt_version: str = ""
     """Names the wording of the prompt."""
     turns: int = 1
     """Questions that an instruction's reply is to hold, one after the other."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the request's body beyond those that any endpoint knows, such as `top_k`."""
 
     @property
     def origin(self) -> dict[str, str]:
@@ -69,6 +77,8 @@ class Reply:
     """Seconds of the attempt that brought the reply."""
     attestation_sha256: str | None = None
     """Digest of the attestation that it was asked under, if any."""
+    finish_reason: str | None = None
+    """Why the model stopped, as the endpoint says; None where there is no reply."""
 
 
 def reply_of(row: Mapping[str, Any]) -> Reply:
@@ -97,8 +107,9 @@ def open_teacher(
     rounds: int = 1,
     log: Log | None = None,
     dry_run: bool = False,
+    shown: bool = True,
 ) -> Iterator[Ask]:
-    """Give a function that asks this teacher; it may be called several times.
+    """Give a function that asks this teacher, or who else has a teacher's settings; it may be called several times.
 
     Every reply of a language model is appended to the file `journal` before it is yielded, and a request whose reply stands
     there is not sent again. A row that failed after `teacher.max_attempts` tries (`failed: …`) is not kept: a rerun tries again.
@@ -110,23 +121,26 @@ def open_teacher(
         patience: seconds without one accepted request after which a run stops.
         total: the number of rows to expect, for the progress bar.
         rounds: how often `ask` will be called, where a call waits for the replies of the one before.
-        log: takes a point of the curves about every ten seconds, as `progress.Log` says.
+        log: takes a point of the curves about every ten seconds, as `progress.Log` says; their names begin with the teacher's section.
         dry_run: count what would be asked, and send nothing.
+        shown: whether to show how it is doing; not where the caller does.
 
     Raises:
         UserError: the data may not go to this endpoint, the key is missing, another process has the journal open, or, while
-            asking, the endpoint refuses key, model or quota, or accepts nothing for `patience` seconds.
+            asking, the endpoint refuses key, model or quota, or accepts nothing for `patience` seconds; it names settings of the
+            teacher's section.
         BudgetSpentError: a cap of `teacher.budget` would be passed.
         DryRunEnd: a dry run has counted all; nothing was sent, and no key is needed.
     """
+    progress_of = partial(Progress, total, log, section=teacher.section, shown=shown)
     if dry_run:
-        with rehearsal(teacher, governance, seed, journal, earlier, attestation) as count:
+        with settings_of(teacher.section, written="teacher"), rehearsal(teacher, governance, seed, journal, earlier, attestation) as count:
             yield count
         return
     if teacher.provider is Provider.rules:
         from radgpt.teacher.rules.replies import reply
 
-        with Progress(total, log) as progress:
+        with progress_of() as progress:
             yield lambda requests: counted((reply(request, seed) for request in requests), progress)
         return
 
@@ -136,12 +150,12 @@ def open_teacher(
     endpoint = endpoint_of(teacher, governance, attestation)
     price = price_of(teacher)
     key = key_of(teacher)
-    with Journal(journal, earlier) as kept:
+    with settings_of(teacher.section, written="teacher"), Journal(journal, earlier) as kept:
         budget = Budget(teacher.budget, price, kept.spent)
         if teacher.mode is TeacherMode.batch:
             from radgpt.teacher.batch.session import BatchSession
 
-            with Progress(total, log, budget=budget) as progress:
+            with progress_of(budget=budget) as progress:
                 batches = BatchSession(teacher, endpoint, key, seed, kept, budget, patience, progress, rounds)
                 try:
                     yield lambda requests: counted(batches.ask(requests), progress)
@@ -156,7 +170,7 @@ def open_teacher(
         session = Session(teacher, endpoint, key, seed, kept, budget, patience)
         try:
             session.start()
-            with Progress(total, log, budget=budget, figures=session.figures) as progress:
+            with progress_of(budget=budget, figures=session.figures) as progress:
                 yield lambda requests: counted(session.ask(requests), progress)
         finally:
             session.end()
@@ -198,18 +212,19 @@ def rehearsal(
     raise DryRunEnd("\n".join(forecast.lines()))
 
 
-def key_of(teacher: Teacher) -> str:
-    """The key of a teacher, from the environment; a placeholder for servers that ask none.
+def key_of(service: Service) -> str:
+    """The key of a teacher, judge or backend, from the environment; a placeholder for servers that ask none.
 
     Raises:
         UserError: the variable is not set, or holds what can be no key. The key itself is never shown.
     """
-    name = teacher.api_key_env
+    name = service.api_key_env
     if name is None:
         return "none"
+    setting = f"{service.section}.api_key_env"
     key = os.environ.get(name, "").strip()
     if not key:
-        raise UserError(f"the environment variable {name} holds no key: export it, or set teacher.api_key_env to the variable that does")
+        raise UserError(f"the environment variable {name} holds no key: export it, or set {setting} to the variable that does")
     if not (key.isascii() and key.isprintable() and " " not in key):
-        raise UserError(f"the environment variable {name} (teacher.api_key_env) holds characters that no key has")
+        raise UserError(f"the environment variable {name} ({setting}) holds characters that no key has")
     return key

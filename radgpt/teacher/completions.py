@@ -9,7 +9,7 @@ from typing import Any
 from radgpt.config import Provider, Teacher
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
-from radgpt.teacher.ask import Request
+from radgpt.teacher.ask import JUDGEMENT, QUESTION, Request
 from radgpt.teacher.limits import retry_after
 from radgpt.teacher.transports import Answer
 
@@ -28,6 +28,13 @@ SETTINGS = {
 }
 """Request parameter that an endpoint may complain of, to the teacher's setting."""
 
+OWN_FIELDS = {
+    "top_k": "decoding.top_k=0",
+    "repetition_penalty": "decoding.repetition_penalty=1",
+    "repeat_penalty": "decoding.repetition_penalty=1",
+}
+"""Field that OpenAI's protocol does not have, and servers of one's own may, to the setting that leaves it out."""
+
 REQUEST_IDS = ("x-request-id", "apim-request-id", "x-amzn-requestid")
 """Headers in which OpenAI, Azure and AWS name a call."""
 
@@ -39,6 +46,7 @@ class Completion:
     outcome: str
     """`ok`, `length`, `content_filter`, `refusal`, `empty` or `invalid`."""
     text: str = ""
+    """The reply; of one that was cut, what there is of it; else empty."""
     model: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -66,13 +74,29 @@ class Failure:
     """The endpoint wasn't there to fail: no row is given up for that."""
 
 
+SECOND_CHANCES = {"empty": 2, "invalid": 2, "length": 1}
+"""How often a completion of such an outcome is asked for again; `length` with twice the room."""
+
+
+def second_chances(kind: str) -> dict[str, int]:
+    """Outcome to how often a request of this kind is asked again for it: what a model answers by itself is not to be embellished."""
+    without = {QUESTION: ("empty", "length"), JUDGEMENT: ("length",)}.get(kind, ())
+    return {outcome: times for outcome, times in SECOND_CHANCES.items() if outcome not in without}
+
+
+def kept(completion: Completion, kind: str) -> tuple[str, str]:
+    """(outcome, text) as a row of this kind keeps them; see `Reply`."""
+    usable = completion.outcome == "ok" or (kind in (QUESTION, JUDGEMENT) and completion.outcome == "length" and completion.text.strip())
+    return ("ok", completion.text) if usable else (f"dropped: {completion.outcome}", "")
+
+
 def request_body(teacher: Teacher, request: Request, seed: int) -> dict[str, Any]:
     """The JSON body of a request."""
     body = {"model": teacher.model, "messages": request.messages, "temperature": teacher.temperature, "top_p": teacher.top_p}
     if teacher.provider is Provider.local:
         # Servers that users run draw the same reply again for the same seed.
         body["seed"] = seed
-    return with_limit(body, teacher, teacher.max_tokens)
+    return with_limit(body | dict(request.fields), teacher, teacher.max_tokens)
 
 
 def with_limit(body: dict[str, Any], teacher: Teacher, max_tokens: int) -> dict[str, Any]:
@@ -85,20 +109,23 @@ def no_server(endpoint: Endpoint) -> str:
     return f"no server can be reached at {endpoint.url}: start it, or set teacher.base_url to the one that runs"
 
 
-def read_answer(answer: Answer, teacher: Teacher, endpoint: Endpoint, *, proven: bool) -> Completion | Wait | Failure:
+def read_answer(
+    answer: Answer, teacher: Teacher, endpoint: Endpoint, *, proven: bool, sent: Mapping[str, Any] | None = None
+) -> Completion | Wait | Failure:
     """What an answer means.
 
     Nothing that the endpoint wrote is passed on but the reply and short codes: servers quote prompts, and keys, in their complaints.
 
     Args:
         proven: others were answered well in this run, so that a refusal is this row's trouble and no setting's.
+        sent: the body that was answered, to tell which of its fields may be at fault.
 
     Raises:
         UserError: no later request can succeed (key, model, address, quota).
     """
     if answer.status == 200:
         return read_completion(answer, endpoint)
-    return read_refusal(answer, teacher, endpoint, proven=proven)
+    return read_refusal(answer, teacher, endpoint, proven=proven, sent=sent)
 
 
 def read_completion(answer: Answer, endpoint: Endpoint) -> Completion | Failure:
@@ -124,7 +151,7 @@ def read_completion(answer: Answer, endpoint: Endpoint) -> Completion | Failure:
         outcome = "ok" if text.strip() else "empty"
     return Completion(
         outcome,
-        text if outcome == "ok" else "",
+        text if outcome in ("ok", "length") else "",
         words(body.get("model")),
         whole(usage.get("prompt_tokens")),
         whole(usage.get("completion_tokens")),
@@ -134,7 +161,9 @@ def read_completion(answer: Answer, endpoint: Endpoint) -> Completion | Failure:
     )
 
 
-def read_refusal(answer: Answer, teacher: Teacher, endpoint: Endpoint, *, proven: bool) -> Completion | Wait | Failure:
+def read_refusal(
+    answer: Answer, teacher: Teacher, endpoint: Endpoint, *, proven: bool, sent: Mapping[str, Any] | None = None
+) -> Completion | Wait | Failure:
     """What another status means; raises UserError as `read_answer` does."""
     status, error = answer.status, error_of(answer.body)
     codes = codes_of(error)
@@ -153,10 +182,10 @@ def read_refusal(answer: Answer, teacher: Teacher, endpoint: Endpoint, *, proven
         return Failure(f"HTTP {status}")
     if proven and status in (400, 422):
         return Completion("invalid")
-    raise UserError(mending(status, error, teacher, endpoint))
+    raise UserError(mending(status, error, teacher, endpoint, sent or {}))
 
 
-def mending(status: int, error: Mapping[str, Any], teacher: Teacher, endpoint: Endpoint) -> str:
+def mending(status: int, error: Mapping[str, Any], teacher: Teacher, endpoint: Endpoint, sent: Mapping[str, Any]) -> str:
     """The line for a user whose settings the endpoint refuses."""
     key = (
         f"the key in {teacher.api_key_env} (teacher.api_key_env)" if teacher.api_key_env else "teacher.api_key_env, which names no variable"
@@ -167,7 +196,13 @@ def mending(status: int, error: Mapping[str, Any], teacher: Teacher, endpoint: E
         404: f"check teacher.model={teacher.model} and teacher.base_url",
     }
     parameter = SETTINGS.get(str(error.get("param")))
-    if parameter:
+    own = dict.fromkeys(setting for name, setting in OWN_FIELDS.items() if name in sent)
+    if own and (not parameter or any(name in str(error) for name in OWN_FIELDS)):
+        mend[400] = mend[422] = (
+            f"it may not know {', '.join(name for name in OWN_FIELDS if name in sent)}, which OpenAI's protocol does not have; "
+            f"to leave them out, set {' and '.join(own)}"
+        )
+    elif parameter:
         mend[400] = f"check teacher.{parameter}={getattr(teacher, parameter)}, which teacher.model={teacher.model} may not allow"
     if 300 <= status < 400:
         mend[status] = "it redirects, which is not followed: set teacher.base_url to the final address"

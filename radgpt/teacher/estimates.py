@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from radgpt.config import Provider, Teacher
+from radgpt.config import Provider, Service
 
 CHARACTERS_PER_TOKEN = 4.0
 """OpenAI's rule of thumb for English, by which its and Azure's limits are charged before a prompt is read."""
@@ -33,6 +33,11 @@ class TokenEstimate:
         self._count = count
         self._seen = 0
 
+    @property
+    def learned(self) -> bool:
+        """Whether the endpoint has counted a prompt."""
+        return self._seen > 0
+
     def size(self, messages: Messages) -> float:
         """Tokens by our own count."""
         if self._count is None:
@@ -49,9 +54,9 @@ class TokenEstimate:
         self.scale += (tokens / max(size, 1.0) - self.scale) / self._seen
 
 
-def estimate_for(teacher: Teacher) -> TokenEstimate:
+def estimate_for(service: Service) -> TokenEstimate:
     """The best estimate at hand: tiktoken's for OpenAI's models, where it is installed and keeps their encoding already."""
-    return TokenEstimate(cached_tokenizer(teacher.model) if teacher.provider in (Provider.openai, Provider.azure) else None)
+    return TokenEstimate(cached_tokenizer(service.model) if service.provider in (Provider.openai, Provider.azure) else None)
 
 
 def cached_tokenizer(model: str) -> Callable[[str], float] | None:

@@ -54,7 +54,8 @@ class Forecast:
         self._kind = request.kind
         size = self._estimate.size(request.messages)
         self._questions += request.turns
-        self._reports += request.turns * self._estimate.size([{"content": request.report.text}])
+        if request.report is not None:
+            self._reports += request.turns * self._estimate.size([{"content": request.report.text}])
         if known is None:
             self._asked.calls += 1
             self._sizes += size
@@ -68,7 +69,7 @@ class Forecast:
         """What the user is told."""
         asked, teacher = self._load(), self._teacher
         calls = self._known.calls + asked.calls
-        lines = [f"dry run of {self._kind}s with teacher={teacher.provider.value}, {teacher.model}: nothing was sent"]
+        lines = [f"dry run of {self._kind}s with {teacher.section}={teacher.provider.value}, {teacher.model}: nothing was sent"]
         if teacher.provider is Provider.rules:
             return [*lines, f"  calls     {calls:,}, all answered on this machine by rules, for free"]
         lines += [
@@ -105,8 +106,9 @@ class Forecast:
         return Load(calls, prompts, calls * answer)
 
     def _cost(self, load: Load) -> str:
+        section = self._teacher.section
         if self._price is None:
-            return f"no known price for teacher.model={self._teacher.model}; teacher.prices=FILE can name one"
+            return f"no known price for {section}.model={self._teacher.model}; {section}.prices=FILE can name one"
         usd = self._price.usd(load.prompt_tokens, load.completion_tokens)
         most = self._price.usd(load.prompt_tokens, load.calls * self._teacher.max_tokens)
         if not most:
@@ -125,7 +127,7 @@ class Forecast:
         }
         binding = max(minutes, key=lambda name: minutes[name])
         limit = getattr(self._teacher, f"max_{binding}_per_minute")
-        return f"{hours(minutes[binding])} at the least; teacher.max_{binding}_per_minute={limit:g} binds"
+        return f"{hours(minutes[binding])} at the least; {self._teacher.section}.max_{binding}_per_minute={limit:g} binds"
 
     def _caps(self, load: Load) -> list[str]:
         """What each cap would do; a cap also counts what is reserved for requests under way."""
@@ -143,8 +145,8 @@ class Forecast:
             told = dollars if name == "usd" else "{:,.0f}".format
             share = max(0.0, (cap - spent) / more) if more else 1.0
             end = f"would stop the run at about {share:.0%} of it" if share < 1 else "is enough"
-            lines.append(f"teacher.budget.{name}={cap:g} {end}: {told(spent)} spent, about {told(more)} needed")
-        return lines or ["no cap is set (teacher.budget.usd, .tokens, .requests)"]
+            lines.append(f"{self._teacher.section}.budget.{name}={cap:g} {end}: {told(spent)} spent, about {told(more)} needed")
+        return lines or [f"no cap is set ({self._teacher.section}.budget.usd, .tokens, .requests)"]
 
 
 def dollars(usd: float) -> str:

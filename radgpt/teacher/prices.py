@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from radgpt.config import Provider, Teacher, TeacherMode
-from radgpt.errors import UserError
+from radgpt.config import Provider, Service, TeacherMode
+from radgpt.errors import UserError, settings_of
 
 SHIPPED = Path(__file__).with_name("prices.yaml")
 
@@ -40,14 +40,20 @@ class Price:
 FREE = Price(0.0, 0.0)
 
 
-def price_of(teacher: Teacher) -> Price | None:
-    """The price of a teacher in its mode; None if none is known.
+def price_of(service: Service) -> Price | None:
+    """The price of a teacher, judge or backend in its mode; None if none is known.
 
-    Teachers on one's own machines cost nothing unless `teacher.prices` says so.
+    Those on one's own machines cost nothing unless `prices` says so.
 
     Raises:
-        UserError: `teacher.prices` cannot be read, or no price is known and `teacher.budget.usd` wants one.
+        UserError: `prices` cannot be read, or no price is known and `budget.usd` wants one; names the section that the service is.
     """
+    with settings_of(service.section, written="teacher"):
+        return listed_price(service)
+
+
+def listed_price(teacher: Service) -> Price | None:
+    """See `price_of`; messages name a teacher's settings."""
     own = teacher.provider in (Provider.rules, Provider.local)
     if own and teacher.prices is None:
         return FREE

@@ -1,4 +1,4 @@
-"""Show how a teacher pass is doing: a bar where someone watches, a line a minute in logs, and curves in W&B."""
+"""Show how asking a teacher, a judge or a backend goes on: a bar where someone watches, a line a minute in logs, curves in W&B."""
 
 import sys
 import threading
@@ -25,7 +25,7 @@ MEMORY = 60.0
 """Seconds that the rate is judged by."""
 
 Log = Callable[[Mapping[str, float]], None]
-"""Takes one point of all curves, `teacher/seconds` (the axis) among them. Numbers only."""
+"""Takes one point of all curves, `teacher/seconds` (the axis) among them; a judge's begin with `judge/`. Numbers only."""
 
 
 class Progress:
@@ -38,10 +38,19 @@ class Progress:
         *,
         budget: Budget | None = None,
         figures: "Callable[[], Figures] | None" = None,
+        section: str = "teacher",
+        shown: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`total` is the number of rows to expect; `figures` tells how the connections are doing, from any thread."""
+        """`total` is the number of rows to expect; `figures` tells how the connections are doing, from any thread.
+
+        Args:
+            section: the section of the configuration that is asked.
+            shown: whether the console shows anything.
+        """
         self._total = total
+        self._section = section
+        self._shown = shown
         self._log = log
         self._budget = budget
         self._figures = figures
@@ -53,10 +62,10 @@ class Progress:
         self._over = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
         self._bar: tqdm[Never] = tqdm(
-            desc="teacher",
+            desc=section,
             total=total,
             unit=" replies",
-            disable=None,
+            disable=None if shown else True,
             bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}" if total else "{desc}: {n_fmt}{unit}{postfix}",
         )
 
@@ -87,7 +96,7 @@ class Progress:
     def line(self) -> str:
         """All figures on one line."""
         done = f"{self._done:,} of {self._total:,}" if self._total else f"{self._done:,}"
-        return ", ".join([f"teacher: {done} replies", *self._parts()])
+        return ", ".join([f"{self._section}: {done} replies", *self._parts()])
 
     def _rate(self) -> float:
         """Replies a second over the last minute; those that the journal held already count in neither."""
@@ -117,7 +126,7 @@ class Progress:
 
     def _show(self) -> None:
         if self._bar.disable:
-            if self._clock() - self._lined >= LINE_EVERY:
+            if self._shown and self._clock() - self._lined >= LINE_EVERY:
                 self._lined = self._clock()
                 print(self.line(), file=sys.stderr, flush=True)
         else:
@@ -132,14 +141,14 @@ class Progress:
         if self._log is None:
             return
         self._logged = self._clock()
-        point: dict[str, float] = {"teacher/seconds": self._logged - self._start, "teacher/done": self._done, "teacher/rate": self._rate()}
+        point: dict[str, float] = {"seconds": self._logged - self._start, "done": self._done, "rate": self._rate()}
         if self._figures:
             figures = self._figures()
-            point |= {"teacher/refused": figures.refused, "teacher/in_flight": figures.in_flight}
+            point |= {"refused": figures.refused, "in_flight": figures.in_flight}
             if figures.share is not None:
-                point["teacher/share_of_limit"] = figures.share
+                point["share_of_limit"] = figures.share
         if self._budget:
-            point["teacher/tokens"] = self._budget.spent.tokens
+            point["tokens"] = self._budget.spent.tokens
             if self._budget.priced:
-                point["teacher/usd"] = self._budget.spent.usd
-        self._log(point)
+                point["usd"] = self._budget.spent.usd
+        self._log({f"{self._section}/{name}": value for name, value in point.items()})

@@ -12,16 +12,13 @@ from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
 from radgpt.teacher.ask import Reply, Request
 from radgpt.teacher.budget import Budget, BudgetSpentError, Reservation
-from radgpt.teacher.completions import Completion, Failure, Wait, no_server, read_answer, with_limit
+from radgpt.teacher.completions import Completion, Failure, Wait, kept, no_server, read_answer, second_chances, with_limit
 from radgpt.teacher.estimates import estimate_for
 from radgpt.teacher.journal import Journal
 from radgpt.teacher.limits import limits_of
 from radgpt.teacher.pacing import Admission, LastMinute, Pacer
 from radgpt.teacher.transports import LostError, Transport
 from radgpt.teacher.window import Window
-
-SECOND_CHANCES = {"empty": 2, "invalid": 2, "length": 1}
-"""How often a completion of such an outcome is asked for again; `length` with twice the room."""
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
@@ -97,7 +94,7 @@ class Sender:
             self._accepted_at = time.monotonic()  # the clock stands still while nobody asks
         self._rows += 1
         row = Row(key, body, request, self._estimate.size(request.messages), self._teacher.max_tokens)
-        chances = dict(SECOND_CHANCES)
+        chances = second_chances(request.kind)
         try:
             while True:
                 result = await self._attempt(row)
@@ -142,7 +139,7 @@ class Sender:
                 result = Failure(error.reason, unsent=error.unsent)
             else:
                 self.pacer.heed(*limits_of(answer.headers))
-                result = read_answer(answer, self._teacher, self._endpoint, proven=self._proven)
+                result = read_answer(answer, self._teacher, self._endpoint, proven=self._proven, sent=row.body)
             row.latency = time.monotonic() - begun
             if isinstance(result, Completion):
                 self._take_in(row, result, admission, estimate)
@@ -222,20 +219,10 @@ class Sender:
 
     def _settled(self, row: Row, completion: Completion) -> Reply:
         """The reply of a row that got an answer, kept."""
-        outcome = completion.outcome
-        if outcome == "invalid" and not self._proven:  # more likely the address is wrong than each of its rows
+        if completion.outcome == "invalid" and not self._proven:  # more likely the address is wrong than each of its rows
             return self._reply(row, "failed: no usable completion", "", self._teacher.model)
-        named = outcome if outcome == "ok" else f"dropped: {outcome}"
-        reply = self._reply(row, named, completion.text, completion.model or self._teacher.model, completion)
-        self._journal.put(
-            row.key,
-            {
-                **row.request.origin,
-                "started": row.started,
-                "finish_reason": completion.finish_reason,
-                **vars(reply),
-            },
-        )
+        reply = self._reply(row, *kept(completion, row.request.kind), completion.model or self._teacher.model, completion)
+        self._journal.put(row.key, {**row.request.origin, "started": row.started, **vars(reply)})
         return reply
 
     def _reply(self, row: Row, outcome: str, text: str, model: str, completion: Completion | None = None) -> Reply:
@@ -251,6 +238,7 @@ class Sender:
             attempts=row.attempts,
             latency=round(row.latency, 4),
             attestation_sha256=self._endpoint.attestation_sha256,
+            finish_reason=completion.finish_reason if completion else None,
         )
 
     def _refuse_what_never_worked(self, failure: Failure) -> None:

@@ -160,11 +160,11 @@ def test_what_is_not_known_is_said_to_be_unknown(facts: Facts) -> None:
 
 
 def test_scores_with_intervals_beside_floors(facts: Facts) -> None:
-    estimate = {"mean": 0.5, "low": 0.25, "high": 0.75}
+    estimate = {"value": 0.5, "low": 0.25, "high": 0.75}
     scores = Scores(
         evaluation=Source(Path(), manifest("evaluate", metrics={"rows": 1234, "patients": 99, "beats_floors": 1})),
         prediction=Source(Path(), manifest("predict"), {"prediction": {"split": "test"}}),
-        means={"model": {"rougeL": estimate}, "lead": {"rougeL": {"mean": None, "low": None, "high": None}}},
+        means={"model": {"rougeL": estimate}, "lead": {"rougeL": {"value": None, "low": None, "high": None}}},
     )
     card = write(replace(facts, scores=scores))
     assert "1,234 answers about 99 patients of the test split, beside floors" in card

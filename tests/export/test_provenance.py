@@ -26,7 +26,7 @@ def leave_run(outputs: Path, stage: str, name: str, reads: dict | None = None, *
 
 def leave_scores(outputs: Path, name: str, of: str, mean: float) -> None:
     folder = leave_run(outputs, "evaluate", name, {"predictions": {"run": of}}, writes={"metrics": {"path": "metrics.json"}})
-    estimate = {"mean": mean, "low": None, "high": None, "rows": 1, "patients": 1}
+    estimate = {"value": mean, "low": None, "high": None, "rows": 1, "patients": 1}
     (folder / "metrics.json").write_text(json.dumps({"scores": {"all": {"model": {"rougeL": estimate}}}}))
 
 
@@ -53,7 +53,7 @@ def test_scores_are_those_of_this_checkpoint_and_the_newest(tmp_path: Path) -> N
     found = scores_of(tmp_path, "ours")
     assert found is not None
     assert (found.evaluation.manifest.id, found.prediction.manifest.id) == ("5", "3")
-    assert found.means == {"model": {"rougeL": {"mean": 0.5, "low": None, "high": None}}}
+    assert found.means == {"model": {"rougeL": {"value": 0.5, "low": None, "high": None}}}
     assert scores_of(tmp_path, "unknown") is None
 
 

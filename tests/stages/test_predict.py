@@ -1,23 +1,33 @@
-"""Predictions come in the split's order, survive a kill byte for byte, and never leave a row out silently."""
+"""Predictions come in the questions' order, survive a kill byte for byte, and never leave a row out silently."""
 
 import json
+import math
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import jsonlines
 import pytest
+from fake_backend import FakeBackend
 from tiny_model import TINY, greedy, sampled, tiny_model
 
-from radgpt.chat_format import prompt_ids
-from radgpt.config import Decoding, Prediction
+from radgpt.config import Backend, ChatPrompt, DataUse, Decoding, Governance, Prediction, Provider
 from radgpt.errors import UserError
-from radgpt.inference.generation import Answerer
+from radgpt.inference import opening
+from radgpt.inference.backend import Answer, NamedModel, Question
+from radgpt.inference.in_process import InProcess
+from radgpt.inference.network import Network
 from radgpt.records import Pair, as_row
 from radgpt.run import Run
 from radgpt.stages import predict
+
+PROMPT = ChatPrompt(system="You read reports.", first_turn="{report}\n\n{instruction}")
 
 
 class Killed(BaseException):
@@ -41,9 +51,27 @@ def pair(number: int, question: str) -> Pair:
 PAIRS = [pair(number, "Is there a fracture? " * (1 + number * 5 % 7)) for number in range(11)]
 
 
-@pytest.fixture(autouse=True)
-def trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radgpt.models.load_trained", lambda checkpoint, model, cache: tiny_model())
+@dataclass
+class Opened:
+    """What `open_models` was given, and the one backend that it gives."""
+
+    backend: Any
+    given: dict[str, Any]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """Let a backend that repeats the question answer; tests may put another in its place."""
+    found = Opened(FakeBackend(), {})
+
+    @contextmanager
+    def open_models(named: dict[str, NamedModel], **given: Any) -> Iterator[Any]:
+        found.given |= {"named": named, **given}
+        yield SimpleNamespace(open=lambda name: found.backend, names=list(named))
+        found.backend.close()
+
+    monkeypatch.setattr(opening, "open_models", open_models)
+    return found
 
 
 @pytest.fixture
@@ -56,122 +84,214 @@ def dataset(tmp_path: Path) -> Path:
     return folder
 
 
-def run(directory: Path, dataset: Path, decoding: Decoding, prediction: Prediction | None = None, seed: int = 0) -> Run:
+def run(
+    directory: Path,
+    dataset: Path | None,
+    decoding: Decoding | None = None,
+    prediction: Prediction | None = None,
+    seed: int = 0,
+    **more: Any,
+) -> Run:
     directory.mkdir(exist_ok=True)
-    started = Run(directory=directory, writes=predict.WRITES)
-    predict.run(started, dataset, Path("checkpoint"), TINY, decoding, prediction or Prediction(batch_size=3), seed)
+    backend, decoding = Backend(provider=Provider.transformers), decoding or greedy()
+    models = {"mine": NamedModel("mine", TINY, backend, decoding, Path("checkpoint"))}
+    started = Run(directory=directory, writes=predict.WRITES, models=models, governance=Governance.open, **more)
+    predict.run(
+        started, dataset, Path("checkpoint"), TINY, backend, decoding, prediction or Prediction(batch_size=3), PROMPT, DataUse(), seed
+    )
     return started
 
 
-def test_rows_stand_in_the_splits_order_with_the_answers_that_prompts_get_alone(tmp_path: Path, dataset: Path) -> None:
-    finished = run(tmp_path / "run", dataset, greedy())
-    rows = list(jsonlines.open(finished.path("predictions")))
-    assert [row["pair_id"] for row in rows] == [pair.pair_id for pair in PAIRS]
-    model, tokenizer = tiny_model()
-    for row, asked in zip(rows, PAIRS, strict=True):
-        alone = Answerer(model, tokenizer, greedy(), 0).answer(["x"], [prompt_ids(tokenizer, asked.prompt)], 12)[0]
-        assert (row["text"], row["finish_reason"], row["new_tokens"]) == (alone.text, alone.finish_reason, alone.new_tokens)
-        assert row["reference"] == asked.reference
-    summary = finished.summary
-    assert summary["rows"] == 11
+def rows_of(finished: Run) -> list[dict[str, Any]]:
+    return list(jsonlines.open(finished.path("predictions")))
+
+
+def questions(tmp_path: Path, *rows: dict[str, Any]) -> Prediction:
+    with jsonlines.open(tmp_path / "questions.jsonl", "w") as file:
+        file.write_all(rows)
+    return Prediction(file=str(tmp_path / "questions.jsonl"))
+
+
+def test_each_pair_gets_a_row_in_the_splits_order(tmp_path: Path, dataset: Path, opened: Opened) -> None:
+    finished = run(tmp_path / "run", dataset)
+    rows = rows_of(finished)
+    assert [row["pair_id"] for row in rows] == [one.pair_id for one in PAIRS]
+    assert rows[1] == {
+        "pair_id": "r1/0",
+        "report_id": "r1",
+        "patient_id": "p1",
+        "task": "question_answering",
+        "text": "You said: " + "Is there a fracture? " * 2 + "Is there a fracture?",
+        "reference": "Answer 1.",
+        "finish_reason": "length",
+        "new_tokens": 12,
+        "reference_nll": 2.0,
+        "reference_tokens": 2,
+    } | {key: rows[1][key] for key in ("text", "finish_reason", "new_tokens")}
+    assert [call.messages for call in opened.backend.calls] == [one.prompt for one in PAIRS]
+    assert opened.backend.closed
+    assert opened.given["governance"] is Governance.open and opened.given["batch_size"] == 3
+    assert list(opened.given["named"]) == ["mine"]
+
+
+def test_the_summary_counts_every_way_to_end_and_the_perplexity_of_references(tmp_path: Path, dataset: Path, opened: Opened) -> None:
+    finished = run(tmp_path / "run", dataset)
+    rows, summary = rows_of(finished), finished.summary
+    reasons = {reason: sum(row["finish_reason"] == reason for row in rows) for reason in ("stop", "length")}
+    assert reasons["stop"] > 0 and reasons["length"] > 0 and sum(reasons.values()) == 11
+    assert {reason: summary[reason] for reason in reasons} == reasons
+    assert (summary["rows"], summary["stopped_share"]) == (11, reasons["stop"] / 11)
     assert summary["mean_new_tokens"] == sum(row["new_tokens"] for row in rows) / 11
-    assert summary["stopped_share"] == sum(row["finish_reason"] == "stop" for row in rows) / 11
+    assert summary["reference_perplexity"] == pytest.approx(math.e)
     assert summary["tokens_per_second"] > 0
+
+
+def test_references_are_measured_only_if_asked_for(tmp_path: Path, dataset: Path, opened: Opened) -> None:
+    finished = run(tmp_path / "run", dataset, prediction=Prediction(score_references=False))
+    assert "reference_perplexity" not in finished.summary
+    assert {(row["reference_nll"], row["reference_tokens"]) for row in rows_of(finished)} == {(None, 0)}
+    assert rows_of(finished)[0]["reference"] == "Answer 0."
+
+
+def test_a_file_is_answered_without_a_dataset(tmp_path: Path, opened: Opened) -> None:
+    asked = questions(
+        tmp_path,
+        {"id": "a", "report": "Clear lungs.", "question": "Edema?", "reference": "No."},
+        {"messages": [{"role": "user", "content": "Sure?"}]},
+    )
+    rows = rows_of(run(tmp_path / "run", None, prediction=asked))
+    assert [(row["pair_id"], row["patient_id"], row["task"], row["text"], row["reference"]) for row in rows] == [
+        ("a", "a", "question", "You said: Edema?", "No."),
+        ("2", "2", "question", "You said: Sure?", None),
+    ]
+    assert opened.backend.calls[0].messages == [
+        {"role": "system", "content": "You read reports."},
+        {"role": "user", "content": "Clear lungs.\n\nEdema?"},
+    ]
+
+
+def test_a_wrong_line_ends_the_run_before_a_model_is_opened(tmp_path: Path, opened: Opened) -> None:
+    asked = questions(tmp_path, {"question": "Edema?"}, {"report": "secret"})
+    with pytest.raises(UserError, match=r"questions\.jsonl, line 2: neither messages nor a question"):
+        run(tmp_path / "run", None, prediction=asked)
+    assert not opened.given
+
+
+def test_rows_are_written_while_answers_come(tmp_path: Path, dataset: Path, opened: Opened) -> None:
+    seen: list[int] = []
+    partial = tmp_path / "run" / ".predictions.jsonl.partial"
+    sizes: list[int] = []
+
+    class Slow(FakeBackend):
+        def answer(self, asked: Iterable[Question], *rest: Any) -> Iterator[Answer]:
+            for answer in super().answer(self.counted(asked), *rest):
+                sizes.append(partial.stat().st_size)
+                yield answer
+
+        def counted(self, asked: Iterable[Question]) -> Iterator[Question]:
+            for question in asked:
+                seen.append(len(self.calls))
+                yield question
+
+    opened.backend = Slow(otherwise=lambda messages: "x" * 9000)
+    run(tmp_path / "run", dataset)
+    assert seen == list(range(11)), "questions are read as they are asked"
+    assert sizes[-1] > 8 * 9000
 
 
 @pytest.mark.parametrize("decoding", [greedy(), sampled()], ids=["greedy", "sampled"])
 def test_killed_and_run_again_gives_the_same_bytes_and_repeats_one_batch_at_most(
-    tmp_path: Path, dataset: Path, decoding: Decoding, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, dataset: Path, decoding: Decoding, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = run(tmp_path / "whole", dataset, decoding).path("predictions").read_bytes()
-    calls: list[int] = []
-    answer = Answerer.answer
+    network, tokenizer = tiny_model()
+    without = Prediction(batch_size=3, score_references=False)  # a likelihood's last bits depend on what is measured with it
+    opened.backend = InProcess("mine", Network(network), tokenizer, batch_size=3)
+    expected = run(tmp_path / "whole", dataset, decoding, without).path("predictions").read_bytes()
+    now: Callable[[predict.Told, Answer], None] = predict.Told.now
+    made: list[int] = []
 
-    def killed_in_the_third_batch(self: Answerer, names: list[str], *rest: Any) -> Any:
-        calls.append(len(names))
-        if len(calls) == 3:
+    def killed_after_seven(told: predict.Told, answer: Answer) -> None:
+        made.append(answer.new_tokens)
+        if len(made) == 7:
             raise Killed
-        return answer(self, names, *rest)
+        now(told, answer)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Answerer, "answer", killed_in_the_third_batch)
-        run(tmp_path / "run", dataset, decoding)
+        patch.setattr(predict.Told, "now", killed_after_seven)
+        run(tmp_path / "run", dataset, decoding, without)
     assert not (tmp_path / "run" / "predictions.jsonl").exists()
-    journal = tmp_path / "run" / "answers.journal.jsonl"
-    assert len(journal.read_bytes().splitlines()) == 2
-    with open(journal, "ab") as file:
+    with open(tmp_path / "run" / "journal.jsonl", "ab") as file:
         file.write(b'{"key": "torn')
 
-    calls.clear()
+    made.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(Answerer, "answer", lambda self, names, *rest: (calls.append(len(names)), answer(self, names, *rest))[1])
-        again = run(tmp_path / "run", dataset, decoding)
-    assert sum(calls) == 11 - 6
+        patch.setattr(predict.Told, "now", lambda told, answer: (made.append(answer.new_tokens), now(told, answer)))
+        again = run(tmp_path / "run", dataset, decoding, without)
+    assert 11 - 7 <= len(made) <= 11 - 7 + 3
     assert again.path("predictions").read_bytes() == expected
 
-    calls.clear()
+    made.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(Answerer, "answer", killed_in_the_third_batch)
-        third = run(tmp_path / "run", dataset, decoding)
-    assert calls == []
+        patch.setattr(predict.Told, "now", killed_after_seven)
+        third = run(tmp_path / "run", dataset, decoding, without)
+    assert made == [] and "tokens_per_second" not in third.summary
     assert third.path("predictions").read_bytes() == expected
-    assert "tokens_per_second" not in third.summary
-
-
-def test_a_changed_seed_or_prompt_is_never_answered_from_the_journal(tmp_path: Path, dataset: Path) -> None:
-    first = run(tmp_path / "run", dataset, sampled()).path("predictions").read_bytes()
-    assert run(tmp_path / "run", dataset, sampled(), seed=1).path("predictions").read_bytes() != first
-    assert run(tmp_path / "run", dataset, sampled()).path("predictions").read_bytes() == first
 
 
 def test_an_overlong_prompt_counts_as_unanswered_and_is_told(
-    tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, dataset: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, tokenizer = tiny_model()
-    lengths = [len(prompt_ids(tokenizer, pair.prompt)) for pair in PAIRS]
-    window = sorted(lengths)[-1]
-    monkeypatch.setattr(tiny_model()[0].config, "max_position_embeddings", window)
-    finished = run(tmp_path / "run", dataset, greedy())
-    rows = list(jsonlines.open(finished.path("predictions")))
-    for row, length in zip(rows, lengths, strict=True):
+    from radgpt.chat_format import prompt_ids
+
+    network, tokenizer = tiny_model()
+    lengths = [len(prompt_ids(tokenizer, one.prompt)) for one in PAIRS]
+    window = max(lengths)
+    monkeypatch.setattr(network.config, "max_position_embeddings", window)
+    opened.backend = InProcess("mine", Network(network), tokenizer, batch_size=3)
+    finished = run(tmp_path / "run", dataset)
+    for row, length in zip(rows_of(finished), lengths, strict=True):
         assert (row["finish_reason"] == "overlong") == (length == window)
         assert length + row["new_tokens"] <= window
     assert finished.summary["overlong"] == lengths.count(window)
-    assert f"{lengths.count(window)} of 11 prompts fill the model's window of {window} tokens" in capsys.readouterr().out
+    assert f"{lengths.count(window)} of 11 prompts leave no room in the model's window" in capsys.readouterr().out
 
 
-def test_limit_takes_the_first_pairs(tmp_path: Path, dataset: Path) -> None:
-    finished = run(tmp_path / "run", dataset, greedy(), Prediction(limit=2))
-    assert [row["pair_id"] for row in jsonlines.open(finished.path("predictions"))] == ["r0/0", "r1/0"]
+def test_limit_takes_the_first_questions(tmp_path: Path, dataset: Path, opened: Opened) -> None:
+    finished = run(tmp_path / "run", dataset, prediction=Prediction(limit=2))
+    assert [row["pair_id"] for row in rows_of(finished)] == ["r0/0", "r1/0"]
+    assert len(opened.backend.calls) == 2
 
 
-def test_an_empty_split_is_a_mistake(tmp_path: Path, dataset: Path) -> None:
+def test_nothing_to_ask_is_a_mistake(tmp_path: Path, dataset: Path, opened: Opened) -> None:
     with pytest.raises(UserError, match=r"prediction\.split=train holds no pair"):
-        run(tmp_path / "run", dataset, greedy(), Prediction(split="train"))
+        run(tmp_path / "run", dataset, prediction=Prediction(split="train"))
+    with pytest.raises(UserError, match=r"prediction\.file=.*questions\.jsonl holds no question"):
+        run(tmp_path / "run", None, prediction=questions(tmp_path))
 
 
-def test_too_little_memory_names_the_setting(tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    def full(*arguments: Any, **named: Any) -> None:
-        raise torch.OutOfMemoryError
-
-    monkeypatch.setattr(tiny_model()[0], "forward", full)
-    with pytest.raises(UserError, match=r"prediction\.batch_size: 3 prompts"):
-        run(tmp_path / "run", dataset, greedy())
-
-
-def test_no_text_leaves_through_metrics(tmp_path: Path, dataset: Path) -> None:
+def test_no_text_leaves_through_metrics(tmp_path: Path, dataset: Path, opened: Opened) -> None:
     logged: list[Any] = []
-    directory = tmp_path / "run"
-    directory.mkdir()
-    started = Run(directory=directory, writes=predict.WRITES, tracker=SimpleNamespace(log=lambda *what: logged.append(what)))
-    predict.run(started, dataset, Path("checkpoint"), TINY, greedy(), Prediction(batch_size=3), 0)
-    assert len(logged) == 4
-    assert "fracture" not in json.dumps([logged, started.summary])
-    assert all(isinstance(value, int | float) for value in started.summary.values())
+    finished = run(tmp_path / "run", dataset, tracker=SimpleNamespace(log=lambda *what: logged.append(what)))
+    assert len(logged) == 11 and logged[-1][1:] == ("predict/answers", 11)
+    assert "fracture" not in json.dumps([logged, finished.summary])
+    assert all(isinstance(value, int | float) for value in finished.summary.values())
+
+
+def test_a_model_that_stops_early_ends_the_run(tmp_path: Path, dataset: Path, opened: Opened) -> None:
+    class Short(FakeBackend):
+        def answer(self, asked: Iterable[Question], *rest: Any) -> Iterator[Answer]:
+            yield from list(super().answer(asked, *rest))[:-1]
+
+    opened.backend = Short(hold=Event())
+    opened.backend.hold.set()
+    with pytest.raises(ValueError, match="shorter"):
+        run(tmp_path / "run", dataset)
+    assert not (tmp_path / "run" / "predictions.jsonl").exists()
 
 
 def test_importing_the_stages_loads_no_torch() -> None:
-    code = "import sys; from radgpt.stages import predict, evaluate, chat; print({'torch', 'numpy', 'rich'} & sys.modules.keys())"
+    code = (
+        "import sys; from radgpt.stages import predict, evaluate, chat, compare; "
+        "print({'torch', 'rich', 'wandb', 'openai', 'jinja2', 'sklearn'} & sys.modules.keys())"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -20,11 +20,12 @@ from typing import Any
 import pytest
 from fake_openai import MODEL, FakeOpenAI, serve
 
-from radgpt.config import Governance, Provider, Teacher
+from radgpt.config import Governance, Judge, Provider, Teacher
 from radgpt.errors import UserError
 from radgpt.records import Report, canonical_digest
 from radgpt.teacher import sending, session
 from radgpt.teacher.ask import Reply, Request, open_teacher
+from radgpt.teacher.budget import BudgetSpentError
 from radgpt.teacher.journal import Journal
 
 SECRET = "sk-test-4b1d"
@@ -60,7 +61,7 @@ def test_replies_come_in_order_and_a_rerun_sends_nothing(tmp_path: Path) -> None
         again = ask(teacher_at(server), tmp_path / "journal.jsonl", 200)
     assert [reply.text for reply in first] == [f"reply to row {number}" for number in range(200)]
     assert replace(first[0], latency=0.0, request_id=None) == Reply(
-        "ok", "reply to row 0", MODEL, prompt_tokens=len("Ask.row 0") // 4, completion_tokens=5
+        "ok", "reply to row 0", MODEL, prompt_tokens=len("Ask.row 0") // 4, completion_tokens=5, finish_reason="stop"
     )
     assert first[0].latency > 0.002 and str(first[0].request_id).startswith("req_")
     assert again == first
@@ -178,6 +179,28 @@ def test_the_rules_teacher_needs_no_network_and_no_journal(tmp_path: Path) -> No
         replies = list(asking([row(0), row(1)]))
         assert len(replies) == 2 and list(asking([row(0), row(1)])) == replies
     assert not (tmp_path / "j").exists()
+
+
+def test_a_judge_is_asked_as_a_teacher_is_under_its_own_name(tmp_path: Path) -> None:
+    points: list[Mapping[str, float]] = []
+    question = Request("q", "judgement", "", [{"role": "user", "content": "Grade."}])
+    with serve({"Other.": ["404"]}) as server:
+        judge = Judge(Provider.local, "any", base_url=server.base_url, max_requests_per_minute=1e6, max_tokens_per_minute=1e9)
+        with open_teacher(judge, Governance.synthetic, 0, tmp_path / "j", log=points.append) as asking:
+            assert [reply.text for reply in asking([question])] == ["reply to Grade."]
+        assert server.bodies[0]["temperature"] == 0.0
+        with (
+            pytest.raises(UserError, match=r"check judge\.model=any and judge\.base_url"),
+            open_teacher(judge, Governance.synthetic, 0, tmp_path / "j") as asking,
+        ):
+            list(asking([replace(question, messages=[{"role": "user", "content": "Other."}])]))
+        judge.budget.requests = 1
+        with (
+            pytest.raises(BudgetSpentError, match=r"^judge\.budget\.requests=1 is reached"),
+            open_teacher(judge, Governance.synthetic, 0, tmp_path / "j") as asking,
+        ):
+            list(asking([replace(question, generation_id="r")]))
+    assert {name.partition("/")[0] for name in points[-1]} == {"judge"} and points[-1]["judge/done"] == 1
 
 
 def test_requests_are_taken_in_lazily(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from radgpt.errors import UserError
 from radgpt.governance.endpoints import endpoint_of
 from radgpt.mistakes import explain
 from radgpt.records import Report
-from radgpt.teacher.ask import Reply, Request, open_teacher
+from radgpt.teacher.ask import QUESTION, Reply, Request, open_teacher
 from radgpt.teacher.batch import service, session
 from radgpt.teacher.batch.parts import Limits, Parts, Row
 from radgpt.teacher.batch.service import BatchService
@@ -67,7 +67,7 @@ def test_replies_come_in_order_at_half_the_price_and_a_rerun_submits_nothing(tmp
         again = ask(teacher_at(server), tmp_path, 10)
     assert [reply.text for reply in first] == [f"reply to\u2028row {number}" for number in range(10)]
     half = (len("row 0") // 4 * 0.15 + 5 * 0.60) / 2 / 1e6
-    assert first[0] == Reply("ok", "reply to\u2028row 0", MODEL, 1, 5, pytest.approx(half), "req-row 0")
+    assert first[0] == Reply("ok", "reply to\u2028row 0", MODEL, 1, 5, pytest.approx(half), "req-row 0", finish_reason="stop")
     assert again == first and server.charged == {f"row {number}": 1 for number in range(10)}
     assert server.sizes == [4, 4, 2] and server.urls == {"/v1/chat/completions"}
     assert server.files == {}  # nothing is left at the provider, and nothing but the list of parts here
@@ -315,3 +315,10 @@ def test_calls_and_batches_share_one_journal(tmp_path: Path) -> None:
     with serve_batches() as server:
         assert ask(teacher_at(server), tmp_path, 4)[:3] == called
     assert server.sizes == [1]
+
+
+def test_a_model_that_answers_by_itself_keeps_its_cut_answers(tmp_path: Path) -> None:
+    question = Request("q", QUESTION, "", [{"role": "user", "content": "row 0"}])
+    with serve_batches({"row 0": ["length"]}) as server, open_teacher(teacher_at(server), Governance.open, 0, tmp_path / "j") as asking:
+        (reply,) = asking([question])
+    assert (reply.outcome, reply.text, reply.finish_reason) == ("ok", "half a sen", "length")

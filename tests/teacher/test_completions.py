@@ -7,7 +7,8 @@ import pytest
 from radgpt.config import Provider, Teacher
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
-from radgpt.teacher.completions import Completion, Failure, Wait, read_answer
+from radgpt.teacher.ask import QUESTION
+from radgpt.teacher.completions import Completion, Failure, Wait, kept, read_answer, second_chances
 from radgpt.teacher.transports import Answer
 
 ENDPOINT = Endpoint("https://llm.example.org/v1")
@@ -40,7 +41,6 @@ def test_lone_surrogates_become_question_marks() -> None:
     [
         ({"finish_reason": "stop", "message": {"content": " \n"}}, "empty"),
         ({"finish_reason": "stop", "message": {"content": None}}, "empty"),
-        ({"finish_reason": "length", "message": {"content": "Cle"}}, "length"),
         ({"finish_reason": "length", "message": {"content": None}}, "length"),
         ({"finish_reason": "content_filter", "message": {"content": "Cle"}}, "content_filter"),
         ({"finish_reason": "stop", "message": {"content": None, "refusal": "No."}}, "refusal"),
@@ -53,6 +53,14 @@ def test_lone_surrogates_become_question_marks() -> None:
 def test_completions_that_bring_no_text(choice: Any, outcome: str) -> None:
     result = meaning(200, {"choices": [choice]})
     assert isinstance(result, Completion) and (result.outcome, result.text) == (outcome, "")
+
+
+def test_a_cut_reply_is_an_answer_and_nothing_that_a_teacher_wrote() -> None:
+    cut = meaning(200, {"choices": [{"finish_reason": "length", "message": {"content": "Cle"}}]})
+    assert isinstance(cut, Completion) and (cut.outcome, cut.text) == ("length", "Cle")
+    assert kept(cut, QUESTION) == ("ok", "Cle") and second_chances(QUESTION) == {"invalid": 2}
+    assert kept(cut, "answer") == ("dropped: length", "") and second_chances("answer")["length"] == 1
+    assert kept(Completion("length"), QUESTION) == ("dropped: length", "")
 
 
 def test_one_choice_was_asked_for() -> None:

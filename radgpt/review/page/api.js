@@ -1,26 +1,10 @@
-// Talk with the server of this page, and with nobody else.
+// What the review page asks of its server.
 
-export class Trouble extends Error {}
+import { talker } from "./talk.js";
 
-async function ask(path, options = {}) {
-  let response;
-  try {
-    response = await fetch(path, { credentials: "same-origin", redirect: "error", ...options });
-  } catch {
-    throw new Trouble("The review has ended on this machine. What you decided is kept; start stage=review again to go on.");
-  }
-  const body = await response.json();
-  if (!response.ok) {
-    const trouble = new Trouble(body.message);
-    trouble.status = response.status;
-    throw trouble;
-  }
-  return body;
-}
+export { Trouble } from "./talk.js";
 
-function send(path, body) {
-  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-}
+const { ask, send } = talker("The review has ended on this machine. What you decided is kept; start stage=review again to go on.");
 
 export const status = () => ask("/api/status");
 export const openView = (filters) => send("/api/views", filters);

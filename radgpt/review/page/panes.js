@@ -1,6 +1,7 @@
 // Lay out the list, the pair and the report.
 
-import { characters, element, marked, reportNodes, wording } from "./texts.js";
+import { marked, reportNodes } from "./report.js";
+import { characters, element, wording } from "./texts.js";
 
 export const SIGNS = { undecided: "○", accept: "✓", reject: "✕", edit: "✎" };
 export const DONE = { undecided: "undecided", accept: "accepted", reject: "rejected", edit: "edited" };

@@ -186,7 +186,7 @@ class BatchService:
             raise QueueFullError
         result = read_refusal(answer, self._teacher, self._endpoint, proven=False)
         if isinstance(result, Completion):
-            raise UserError(mending(answer.status, error_of(answer.body), self._teacher, self._endpoint))
+            raise UserError(mending(answer.status, error_of(answer.body), self._teacher, self._endpoint, {}))
         return result.seconds if isinstance(result, Wait) else None
 
 

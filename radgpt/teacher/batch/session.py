@@ -18,12 +18,11 @@ from radgpt.teacher.ask import Reply, Request, reply_of
 from radgpt.teacher.batch.parts import FOLDER, Part, Parts, Row
 from radgpt.teacher.batch.service import LIMITS, QUEUE_FULL, URLS, BatchService, QueueFullError
 from radgpt.teacher.budget import Budget, BudgetSpentError
-from radgpt.teacher.completions import QUOTA_CODES, Completion, Failure, Wait, mapping, read_answer, with_limit
+from radgpt.teacher.completions import QUOTA_CODES, Completion, Failure, Wait, kept, mapping, read_answer, second_chances, with_limit
 from radgpt.teacher.estimates import estimate_for
 from radgpt.teacher.journal import Journal
 from radgpt.teacher.progress import Progress
 from radgpt.teacher.row_keys import keyed_body
-from radgpt.teacher.sending import SECOND_CHANCES
 from radgpt.teacher.transports import Answer
 
 if TYPE_CHECKING:
@@ -68,9 +67,13 @@ class BatchSession:
         self._failed: dict[str, Reply] = {}
         self._stop: UserError | None = None
         if rounds > 1:
-            say(
-                f"teacher.mode=batch takes up to {rounds:,} rounds of batches, one after the other and up to 24 hours each: one for each "
-                "turn of a conversation, or for every two epochs of instructions.pool_epoch reports (a larger one makes fewer)"
+            why = (
+                "one for each turn of a conversation, or for every two epochs of instructions.pool_epoch reports (a larger one makes fewer)"
+            )
+            if teacher.section == "judge":
+                why = "what cannot be read is asked for once more"
+            self._say(
+                f"{teacher.section}.mode=batch takes up to {rounds:,} rounds of batches, one after the other and up to 24 hours each: {why}"
             )
         for part in self._parts.open():
             for row in self._parts.rows(part):
@@ -128,7 +131,7 @@ class BatchSession:
             self._finish()
         except KeyboardInterrupt:
             if under_way := [part for part in self._parts.open() if part.batch]:
-                say(f"batches left running at the provider: {len(under_way)}; the same command picks them up")
+                self._say(f"batches left running at the provider: {len(under_way)}; the same command picks them up")
             raise
 
     def close(self) -> None:
@@ -153,7 +156,9 @@ class BatchSession:
                 continue
             if len(under_way) > told:
                 rows = sum(part.rows for part in under_way)
-                say(f"batches under way: {len(under_way)}, of {rows:,} requests; Ctrl-C leaves them there, the same command picks them up")
+                self._say(
+                    f"batches under way: {len(under_way)}, of {rows:,} requests; Ctrl-C leaves them there, the same command picks them up"
+                )
             ended, done = 0, 0
             for part in under_way:
                 batch = self._service.look(str(part.batch))
@@ -276,7 +281,8 @@ class BatchSession:
             usd=row.usd + usd,
         )
         cut = result.outcome == "length"
-        if attempt <= SECOND_CHANCES.get(result.outcome, 0) and (result.finish_reason is not None or not cut):
+        kind = str(row.told["kind"])
+        if attempt <= second_chances(kind).get(result.outcome, 0) and (result.finish_reason is not None or not cut):
             longest = row.max_tokens * (2 if cut else 1)
             try:
                 self._budget.reserve(row.tokens, longest)
@@ -284,10 +290,8 @@ class BatchSession:
                 pass  # then this is what it ends with
             else:
                 return [replace(row, max_tokens=longest, body=with_limit(row.body, self._teacher, longest))]
-        outcome = result.outcome if result.outcome == "ok" else f"dropped: {result.outcome}"
-        reply = self._reply(row, attempt, outcome, result)
-        kept = row.told | {"finish_reason": result.finish_reason}
-        self._journal.put(row.key, kept | asdict(reply))
+        reply = self._reply(row, attempt, *kept(result, kind), result)
+        self._journal.put(row.key, row.told | asdict(reply))
         return []
 
     def _missed(self, row: Row, attempt: int, failure: Failure) -> list[Row]:
@@ -298,13 +302,13 @@ class BatchSession:
         if attempt < self._teacher.max_attempts:
             return [row]
         self._budget.release(self._budget.price(row.tokens, row.max_tokens))
-        self._failed[row.key] = self._reply(row, attempt, f"failed: {failure.reason}", None)
+        self._failed[row.key] = self._reply(row, attempt, f"failed: {failure.reason}", "", None)
         return []
 
-    def _reply(self, row: Row, attempt: int, outcome: str, completion: Completion | None) -> Reply:
+    def _reply(self, row: Row, attempt: int, outcome: str, text: str, completion: Completion | None) -> Reply:
         return Reply(
             outcome,
-            completion.text if completion else "",
+            text,
             (completion.model if completion else None) or self._teacher.model,
             prompt_tokens=row.prompt_tokens,
             completion_tokens=row.completion_tokens,
@@ -313,6 +317,7 @@ class BatchSession:
             system_fingerprint=completion.system_fingerprint if completion else None,
             attempts=attempt,
             attestation_sha256=self._endpoint.attestation_sha256,
+            finish_reason=completion.finish_reason if completion else None,
         )
 
     def _refused(self, code: str) -> str:
@@ -325,7 +330,6 @@ class BatchSession:
             "(on Azure: that it names a batch deployment), or set teacher.mode=live; replies so far are kept"
         )
 
-
-def say(line: str) -> None:
-    """Tell the user."""
-    print(f"teacher: {line}", file=sys.stderr, flush=True)
+    def _say(self, line: str) -> None:
+        """Tell the user."""
+        print(f"{self._teacher.section}: {line}", file=sys.stderr, flush=True)

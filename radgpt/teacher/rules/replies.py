@@ -65,6 +65,7 @@ def reply(request: Request, seed: int) -> Reply:
     something else than those before it, as long as the report has more to ask about. An answer depends on the instruction's
     text and the report alone.
     """
+    assert request.report is not None
     if request.kind == "instruction":
         text = _instruction(request.task, request.report, request.generation_id, seed, request.turns)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from radgpt.config import Provider, Teacher
+from radgpt.config import Provider, Service
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import Endpoint
 
@@ -49,19 +49,23 @@ class Transport(Protocol):
         ...
 
 
-def transport_to(teacher: Teacher, endpoint: Endpoint, key: str) -> Transport:
+def transport_to(service: Service, endpoint: Endpoint, key: str) -> Transport:
     """The lean transport for servers of one's own, which answer hundreds of calls a second; OpenAI's own client for all others."""
-    if endpoint.credentialed:
-        # OPENAI_LOG=debug would write whole prompts to the console.
-        for client in ("openai", "aiohttp", "httpx2"):
-            logging.getLogger(client).setLevel(logging.WARNING)
-    if teacher.provider is Provider.local:
+    quieten(endpoint)
+    if service.provider is Provider.local:
         from radgpt.teacher.transports.lean import LeanTransport
 
         return LeanTransport(endpoint, key)
     from radgpt.teacher.transports.sdk import SdkTransport
 
-    return SdkTransport(teacher, endpoint, key)
+    return SdkTransport(service, endpoint, key)
+
+
+def quieten(endpoint: Endpoint) -> None:
+    """Keep clients from logging what is sent of credentialed data: OPENAI_LOG=debug would write whole prompts to the console."""
+    if endpoint.credentialed:
+        for client in ("openai", "aiohttp", "httpx2"):
+            logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def trusted(endpoint: Endpoint) -> ssl.SSLContext | bool:

@@ -51,25 +51,32 @@ class Samples:
         """
         if not self._rows:
             return {}
-        from radgpt.evaluation.metrics import scorer
-        from radgpt.inference.generation import Answerer
+        from radgpt.evaluation.overlap import rouge
+        from radgpt.inference.decoding import Row, ends_of
+        from radgpt.inference.generated import answer_alone
+        from radgpt.inference.network import Network
+        from radgpt.inference.streamed_text import text_of
 
         network.eval()
-        answerer = Answerer(network, self._tokenizer, GREEDY, seed=0)
+        answering = Network(network)
+        ends = frozenset(ends_of(answering.core, self._tokenizer))
         parts = [split(row) for row in self._rows]
         # One by one: no padding, which not every attention that trains takes.
-        answers = [answerer.answer([row["id"]], [prompt], MAX_NEW_TOKENS)[0] for row, (prompt, _) in zip(self._rows, parts, strict=True)]
+        answers = [Row(prompt, MAX_NEW_TOKENS, 0, ends) for prompt, _ in parts]
+        for answer in answers:
+            answer_alone(answering, answer, GREEDY, self._tokenizer.pad_token_id)
+        texts = [text_of(self._tokenizer, answer.text_ids) for answer in answers]
         if self._file is not None:
             with open(self._file, "a", encoding="utf-8") as file:
-                for row, answer in zip(self._rows, answers, strict=True):
-                    file.write(json.dumps({"step": step, "id": row["id"], "answer": answer.text}, ensure_ascii=False) + "\n")
+                for row, text in zip(self._rows, texts, strict=True):
+                    file.write(json.dumps({"step": step, "id": row["id"], "answer": text}, ensure_ascii=False) + "\n")
         references = [str(self._tokenizer.decode(reference, skip_special_tokens=True)).strip() for _, reference in parts]
-        score = scorer()
-        overlaps = [score(answer.text, reference)["rougeL"] for answer, reference in zip(answers, references, strict=True)]
+        score = rouge(stemmer=False)
+        overlaps = [score(text, reference) for text, reference in zip(texts, references, strict=True)]
         numbers = {
-            "sample_tokens": [float(answer.new_tokens) for answer in answers],
+            "sample_tokens": [float(len(answer.new)) for answer in answers],
             "sample_ended": [float(answer.finish_reason == "stop") for answer in answers],
-            "sample_rougeL": [overlap for overlap in overlaps if overlap is not None],
+            "sample_rougeL": [overlap["rougeL"] for overlap in overlaps if overlap is not None],
         }
         return {name: sum(values) / len(values) for name, values in numbers.items() if values}
 

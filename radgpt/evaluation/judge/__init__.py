@@ -1,0 +1,1 @@
+"""Have a language model grade answers, and say how far its grades can be trusted."""

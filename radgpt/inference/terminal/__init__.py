@@ -1,0 +1,1 @@
+"""Talk with a model in the terminal: lines in, streamed answers out, commands that start with a slash."""

@@ -1,0 +1,1 @@
+"""Let people grade compared models' answers without knowing whose they are."""
