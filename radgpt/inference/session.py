@@ -1,6 +1,5 @@
 """A conversation with a model: the system prompt and the report always stay, the oldest turns go when room runs out."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from radgpt.config import ChatPrompt, Decoding
 from radgpt.errors import UserError
 from radgpt.inference.backend import INTERRUPTED, Backend, Message, Reply
 from radgpt.inference.decoding import derived_seed
+from radgpt.inference.stopwatch import Stopwatch, drained
 from radgpt.inference.transcript import ASKED, EDITED, RETRIED, UNDONE, Turn
 from radgpt.instructions.prompts import chat_messages
 
@@ -287,9 +287,7 @@ class ChatSession:
     def _seed_of(self, place: int, attempt: int) -> int:
         return derived_seed(self._seed, self._conversation, place + 1, attempt)
 
-    def _turn(
-        self, event: str, place: int, attempt: int, reply: Reply, message: str, in_view: int, watch: "Stopwatch | None" = None
-    ) -> Turn:
+    def _turn(self, event: str, place: int, attempt: int, reply: Reply, message: str, in_view: int, watch: Stopwatch | None = None) -> Turn:
         return Turn(
             session=self._name,
             conversation=self._conversation,
@@ -311,43 +309,6 @@ class ChatSession:
             seconds_to_first_token=watch.to_first if watch else None,
             tokens_per_second=watch.rate(reply.new_tokens) if watch else None,
         )
-
-
-class Stopwatch:
-    """When the pieces of a reply came."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self.to_first: float | None = None
-        """Seconds from the start to the first piece."""
-        self._start = time.monotonic()
-
-    @property
-    def text(self) -> str:
-        """All pieces together."""
-        return "".join(self.pieces)
-
-    def note(self, piece: str) -> None:
-        """A piece came."""
-        if self.to_first is None:
-            self.to_first = round(time.monotonic() - self._start, 4)
-        self.pieces.append(piece)
-
-    def rate(self, tokens: int) -> float | None:
-        """Tokens a second after the first one, now that the reply has ended; None where fewer than two came."""
-        seconds = time.monotonic() - self._start - (self.to_first or 0.0)
-        return round((tokens - 1) / seconds, 2) if tokens > 1 and self.to_first is not None and seconds > 0 else None
-
-
-def drained(stream: Generator[str, None, Reply], watch: Stopwatch) -> Reply:
-    """The reply of a stream that was told to stop, with whatever it still gives."""
-    try:
-        while True:
-            watch.note(next(stream))
-    except StopIteration as end:
-        return end.value
-    except UserError:
-        return Reply(watch.text, INTERRUPTED, 0, 0, len(watch.pieces))
 
 
 def streamable(decoding: Decoding) -> Decoding:

@@ -66,6 +66,12 @@ def test_what_is_sampled_depends_on_question_and_seed_alone(tmp_path: Path) -> N
     assert answered(asked, sampled(), tmp_path / "d.jsonl", seed=1) != together
 
 
+def test_the_same_question_under_two_ids_is_answered_twice(tmp_path: Path) -> None:
+    [question] = questions(1, 0)
+    first, second = answered([question, replace(question, id="other")], sampled(30), tmp_path / "a.jsonl")
+    assert first.text != second.text
+
+
 def test_sampling_leaves_the_generators_outside_alone(tmp_path: Path) -> None:
     import torch
 

@@ -70,8 +70,9 @@ def test_the_one_used_longest_ago_goes() -> None:
 def test_what_was_read_but_not_noted_is_forgotten() -> None:
     network = Network(tiny_model()[0])
     kept = PrefixCaches(network, 1)
-    one = read(network, FIRST)
+    one = read(network, FIRST, asked=10)
     del one.ids[-3:]
     kept.put(one)
     found = kept.take([*FIRST, 1])
+    assert found is one
     assert (found.ids, found.cache.columns) == (FIRST[:-3], 37)
