@@ -59,7 +59,7 @@ def compared_configs(config: Config, overrides: Sequence[str]) -> dict[str, Conf
     if len(configs) + len(files) < 2:
         raise UserError(
             "compare: one model alone is compared with nothing (stage=evaluate measures it against floors); name others, such as "
-            "models={base: tuning=none}, or give files of theirs, such as compare.predictions={other: predictions.jsonl}"
+            "'models={base: \"tuning=none\"}', or give files of theirs, such as compare.predictions={other: predictions.jsonl}"
         )
     for name, its in configs.items():
         for setting in THE_SAME_FOR_ALL:

@@ -128,7 +128,7 @@ class Config:
     cache: str = "~/.cache/radgpt"
     """Folder for converted models."""
     models: dict[str, str] = field(default_factory=dict)
-    """More models to talk to and compare: name to the settings by which each differs, as on the command line: `{base: tuning=none}`.
+    """More models to talk to and compare: name to the settings by which each differs, as on the command line: `{base: "tuning=none"}`.
     The configuration's own model is `this`, unless a name without settings is given to it."""
     inputs: Inputs = field(default_factory=Inputs)
     data: Data = field(default_factory=Data)
