@@ -261,7 +261,7 @@ def test_a_launched_rank_that_was_told_to_stop_leaves_no_outcome_that_nobody_tak
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr(launch, "arguments_of", lambda *given: {})
     monkeypatch.setattr(launch.stages, "load", lambda name: SimpleNamespace(writes={}, function=finish))
-    job = SimpleNamespace(config=composed(), stage="finetune", directory=tmp_path, earlier=(), reads={})
+    job = SimpleNamespace(config=composed(), stage="finetune", directory=tmp_path, earlier=(), models={}, reads={})
     with pytest.raises(StoppedError):
         launch.work_as_rank(job)
     # Started by hand nobody waits for it.

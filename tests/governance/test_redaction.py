@@ -49,7 +49,11 @@ def test_no_record_of_a_credentialed_run_holds_it(radgpt: Radgpt, tmp_path: Path
     (directory,) = tmp_path.glob("outputs/demo/preprocess/*")
     assert json.loads((directory / "manifest.json").read_text())["argv"][-1] == "chat.message=redacted"
     assert yaml.safe_load((directory / ".hydra" / "overrides.yaml").read_text())[-1] == "chat.message=redacted"
-    assert yaml.safe_load((directory / ".hydra" / "config.yaml").read_text())["chat"] == {"message": "redacted", "report": None}
+    assert yaml.safe_load((directory / ".hydra" / "config.yaml").read_text())["chat"] == {
+        "message": "redacted",
+        "report": None,
+        "system": None,
+    }
 
 
 def test_other_runs_record_what_was_typed(radgpt: Radgpt, tmp_path: Path) -> None:

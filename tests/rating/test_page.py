@@ -109,6 +109,15 @@ def test_keys_grade_all_and_prefer_one(page: Any, served: Served) -> None:
     playwright.expect(page.locator(".answers-head .id")).not_to_contain_text("r1/0")
 
 
+def test_whoever_types_fast_loses_no_key(page: Any, served: Served) -> None:
+    go_to(page, "r1/0")
+    for key in ("4", "3", "4", "1", "2", "3", "b", "Enter"):
+        page.keyboard.press(key)
+    playwright.expect(page.locator(".answers-head .id")).not_to_contain_text("r1/0")
+    kept = [one.score for one in read_ratings(served.decisions)]
+    assert kept == [4, 3, 4, 1, 2, 3, 1]
+
+
 def test_the_mouse_grades_moves_the_mark_and_takes_back(page: Any) -> None:
     go_to(page, "r1/0")
     page.get_by_role("button", name="conciseness of answer B: 2").click()

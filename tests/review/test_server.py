@@ -146,6 +146,8 @@ def test_an_empty_answer_cannot_be_accepted(tmp_path: Path) -> None:
     with review_served(tmp_path, [answered("r1/0", "What is seen?", "", "teacher_empty")], expected=1) as review:
         address = urlsplit(review.address)
         cookie = asked(review, f"/?{address.query}")[2]["Set-Cookie"].partition(";")[0]
+        while not json.loads(asked(review, "/api/status", Cookie=cookie)[1])["finished"]:
+            pass  # it is served before its answer is judged
         view = json.loads(asked(review, "/api/views", VIEW, Cookie=cookie)[1])["view"]
         made = decision(view, {"number": 0, "judged_sha256": judged_sha256("What is seen?", "")})
         status, body, _ = asked(review, "/api/decisions", made, Cookie=cookie)

@@ -10,7 +10,9 @@ let rubric = null;
 let status = null;
 let question = null;
 let mark = null;
-let busy = false;
+let turn = Promise.resolve();
+let typed = Promise.resolve();
+let pending = 0;
 
 function say(message) {
   at("said").textContent = message;
@@ -24,18 +26,13 @@ function trouble(message) {
   at("trouble").hidden = !message;
 }
 
-// Run one thing at a time; a key held down or a second click does nothing until the first is done.
-async function alone(work) {
-  if (busy) return;
-  busy = true;
-  try {
-    await work();
-    trouble(null);
-  } catch (error) {
-    trouble(error instanceof api.Trouble ? error.message : `The page met an error: ${error.name}. Reload it; what you gave is kept.`);
-  } finally {
-    busy = false;
-  }
+// Run one thing after the other: whoever clicks fast loses nothing.
+function alone(work) {
+  turn = turn.then(work).then(
+    () => trouble(null),
+    (error) => trouble(error instanceof api.Trouble ? error.message : `The page met an error: ${error.name}. Reload it; what you gave is kept.`),
+  );
+  return turn;
 }
 
 function told(next) {
@@ -100,25 +97,30 @@ async function show(number) {
 }
 
 function go(steps) {
-  const number = question.number + steps;
-  if (number < 0 || number >= status.questions) return say(steps < 0 ? "This is the first question." : "This is the last question.");
-  return alone(() => show(number));
+  return alone(() => {
+    const number = question.number + steps;
+    if (number < 0 || number >= status.questions) return say(steps < 0 ? "This is the first question." : "This is the last question.");
+    return show(number);
+  });
 }
 
 function goOn() {
-  if (status.complete >= status.questions) return say("All questions are complete.");
-  return alone(() => show(question.next));
+  return alone(() => (status.complete >= status.questions ? say("All questions are complete.") : show(question.next)));
 }
 
+// Gives whether the question that was rated is still the one shown.
 function keep(answered) {
   told(answered.status);
-  question = answered.question;
+  const same = answered.number === question.number;
+  if (same) question = answered.question;
   if (status.complete >= status.questions) say("All questions are complete. Thank you.");
+  return same;
 }
 
 function grade(answer, criterion, score) {
+  const { number, sha256 } = question;
   return alone(async () => {
-    keep(await api.grade({ number: question.number, sha256: question.sha256, answer, criterion, score }));
+    if (!keep(await api.grade({ number, sha256, answer, criterion, score }))) return;
     mark = score === null ? { answer, criterion } : openMark({ answer, criterion });
     drawAnswers();
     at("answers").querySelector(".scale.marked")?.scrollIntoView({ block: "nearest" });
@@ -126,9 +128,9 @@ function grade(answer, criterion, score) {
 }
 
 function prefer(answer) {
+  const { number, sha256 } = question;
   return alone(async () => {
-    keep(await api.prefer({ number: question.number, sha256: question.sha256, answer }));
-    drawAnswers();
+    if (keep(await api.prefer({ number, sha256, answer }))) drawAnswers();
   });
 }
 
@@ -181,7 +183,10 @@ function key(event) {
   const action = actionOf(name);
   if (!action || (event.repeat && !HELD.has(name))) return;
   event.preventDefault();
-  action();
+  // A key means what it means once those before it have acted; one held down does not run ahead.
+  if (event.repeat && pending) return;
+  pending += 1;
+  typed = typed.then(() => actionOf(name)?.()).finally(() => (pending -= 1));
 }
 
 function keysNamed() {
