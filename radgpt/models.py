@@ -1,6 +1,5 @@
 """Find, load and check models: base weights from the hub or embedded ones, and what `stage=finetune` leaves."""
 
-import json
 import logging
 import os
 import re
@@ -14,44 +13,12 @@ from radgpt import artifacts
 from radgpt.chat_templates import CHAT_TEMPLATES, PLAIN, chat_template
 from radgpt.config import Dtype, Method, Model, ModelSource, Quantization
 from radgpt.errors import UserError
-from radgpt.origin import ORIGIN_FILE, TINY_BASE, Origin, refuse_other_base
+from radgpt.origin import ORIGIN_FILE, TINY_BASE, Origin
 from radgpt.smollm2 import convert_smollm2
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-def load_trained(checkpoint: Path, model: Model, cache: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """Load what `stage=finetune` or `stage=pretrain` left, in evaluation mode, on the best device.
-
-    An adapter stands on the base that it was trained on, quantised if that was. Its weights are merged into a float32 base (logits
-    agree to about 1e-4) and kept beside it in shorter formats and quantised ones, where merging would round them away.
-
-    Args:
-        checkpoint: the folder that the stage wrote.
-        model: the base model's settings; the checkpoint must have been trained on it.
-        cache: folder for converted models.
-
-    Raises:
-        UserError: the folder is no checkpoint, was trained on another base, or the base cannot be loaded.
-    """
-    import torch
-
-    from radgpt.quantization import refuse_dora
-
-    origin = Origin.read(checkpoint)
-    refuse_other_base(origin, model, checkpoint)
-    quantization, dtype = Quantization[origin.quantization], number_format(model)
-    base = base_of(checkpoint, origin, model, cache)
-    network = load_base(model, base, dtype, quantization)
-    if origin.method == Method.lora.name:
-        refuse_dora(quantization, json.loads((checkpoint / "adapter_config.json").read_text(encoding="utf-8")).get("use_dora", False))
-        network = add_adapter(network, checkpoint, merge=dtype is torch.float32 and quantization is Quantization.none)
-    tokenizer = load_tokenizer(model, base if origin.method == Method.none.name else str(checkpoint))
-    if quantization is Quantization.none:
-        network.to(best_device())  # type: ignore[arg-type]
-    return network.eval(), tokenizer  # type: ignore[no-untyped-call]
 
 
 def base_of(checkpoint: Path, origin: Origin, model: Model, cache: Path, *, verify: bool = True) -> str:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from trained_checkpoints import load_trained
 
 from radgpt.chat_format import prompt_ids
 from radgpt.config import Dtype, Method, Model, ModelSource
@@ -13,7 +14,6 @@ from radgpt.models import (
     explained,
     load_base,
     load_tokenizer,
-    load_trained,
     number_format,
     prepare_base,
 )

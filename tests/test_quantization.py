@@ -5,10 +5,11 @@ import importlib.util
 import pytest
 import torch
 from conftest import composed
+from trained_checkpoints import load_trained
 
 from radgpt.config import DeepSpeed, Method, Model, ModelSource, Quantization, Training, Tuning
 from radgpt.errors import UserError
-from radgpt.models import load_base, load_tokenizer, load_trained
+from radgpt.models import load_base, load_tokenizer
 from radgpt.origin import Origin
 from radgpt.quantization import quantization_config, refuse_dora, refuse_missing, refuse_sharded
 from radgpt.training.tiny import make_tiny

@@ -5,8 +5,9 @@ from typing import Any
 
 from small_training import MODEL
 
-from radgpt.config import Method, Quantization
-from radgpt.origin import TINY_BASE, Origin
+from radgpt.config import Method, Model, Quantization
+from radgpt.models import add_adapter, base_of, load_base, load_tokenizer, number_format
+from radgpt.origin import TINY_BASE, Origin, refuse_other_base
 from radgpt.training.tiny import make_tiny
 
 WORDS = ["Answer from the report.", "There is a small left pleural effusion. No pneumothorax.", "Is there an effusion? Yes."]
@@ -41,3 +42,20 @@ def full_checkpoint(folder: Path) -> Path:
     make_tiny(MODEL, WORDS, seed=2, folder=folder)
     Origin.of(MODEL, Method.full).write(folder)
     return folder
+
+
+def load_trained(checkpoint: Path, model: Model, cache: Path) -> tuple[Any, Any]:
+    """(network, tokenizer) of what `stage=finetune` or `stage=pretrain` left, loaded in a way of our own beside that of `inference`.
+
+    An adapter is merged into a float32 base (logits agree to about 1e-4) and kept beside a shorter or quantised one.
+    """
+    import torch
+
+    origin = Origin.read(checkpoint)
+    refuse_other_base(origin, model, checkpoint)
+    quantization, dtype = Quantization[origin.quantization], number_format(model)
+    base = base_of(checkpoint, origin, model, cache)
+    network = load_base(model, base, dtype, quantization)
+    if origin.method == Method.lora.name:
+        network = add_adapter(network, checkpoint, merge=dtype is torch.float32 and quantization is Quantization.none)
+    return network.eval(), load_tokenizer(model, base if origin.method == Method.none.name else str(checkpoint))

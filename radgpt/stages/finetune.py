@@ -34,7 +34,7 @@ def run(
     seed: int,
     pretrained: Path | None = None,
 ) -> None:
-    """Train on dataset/train.jsonl and write the checkpoint folder that `models.load_trained` loads.
+    """Train on dataset/train.jsonl and write the checkpoint folder that `inference.opening` loads.
 
     It holds LoRA's adapter or the full weights, the tokenizer with its chat template, and a record of what was trained; for
     `tuning=none` only that record. Base weights are never copied, but for the tiny model that is made here.

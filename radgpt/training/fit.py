@@ -47,7 +47,7 @@ class Course:
 
 
 def fit(run: Run, course: Course, recipe: Recipe) -> None:
-    """Train and write the course's artifact, a folder that `models.load_trained` loads. Called on every rank.
+    """Train and write the course's artifact, a folder that `inference.opening` loads. Called on every rank.
 
     A killed run goes on from the last whole checkpoint of the Trainer in the run's folder, and one that had trained to its end does
     not train again. A dry run prints what it would take.

@@ -9,14 +9,13 @@ import pytest
 from asked_questions import questions, streamed
 from small_training import MODEL
 from tiny_model import greedy
-from trained_checkpoints import adapter_checkpoint, full_checkpoint
+from trained_checkpoints import adapter_checkpoint, full_checkpoint, load_trained
 
 from radgpt.config import Backend, Method, Provider, Quantization
 from radgpt.errors import UserError
 from radgpt.inference import opening
 from radgpt.inference.backend import NamedModel
 from radgpt.inference.opening import Models, open_models
-from radgpt.models import load_trained
 from radgpt.origin import ORIGIN_FILE, TINY_BASE, Origin
 
 ASKED = questions(1, 0)[0].messages

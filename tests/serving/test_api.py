@@ -11,11 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 from processes import left_behind, living
-from trained_checkpoints import full_checkpoint
+from trained_checkpoints import full_checkpoint, load_trained
 
 from radgpt.config import ApiEngine, Decoding, Export, Serve
 from radgpt.errors import UserError
-from radgpt.models import load_trained
 from radgpt.serving import api, engines
 from radgpt.serving.api import served
 

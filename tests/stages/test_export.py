@@ -13,7 +13,7 @@ import torch
 from conftest import TINY_LINE, Line
 from pairs_dataset import write_dataset
 from small_training import LORA, MODEL, tuned
-from trained_checkpoints import adapter_checkpoint, full_checkpoint
+from trained_checkpoints import adapter_checkpoint, full_checkpoint, load_trained
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from radgpt.artifacts import digest
@@ -21,7 +21,6 @@ from radgpt.chat_format import prompt_ids
 from radgpt.config import Decoding, Export, Method, Quantization
 from radgpt.errors import UserError
 from radgpt.export.verification import Agreement
-from radgpt.models import load_trained
 from radgpt.origin import Origin
 from radgpt.records import Pair, read_records
 from radgpt.run import Run

@@ -13,11 +13,11 @@ from conftest import composed
 from pairs_dataset import write_dataset
 from safetensors.torch import load_file
 from small_training import FULL, MODEL, TRAINING, run_ranks, tuned
+from trained_checkpoints import load_trained
 
 from radgpt.artifacts import digest
 from radgpt.config import Method, Training, Tuning
 from radgpt.errors import UserError
-from radgpt.models import load_trained
 from radgpt.training import fit
 
 

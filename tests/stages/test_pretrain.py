@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from pairs_dataset import SIDES, SIZES, write_dataset
+from trained_checkpoints import load_trained
 
 from radgpt.artifacts import digest, write_records
 from radgpt.config import Batching, Dataset, DeepSpeed, Method, Model, ModelSource, Preflight, Pretraining, TooLong, Training, Tuning
 from radgpt.errors import UserError
-from radgpt.models import load_tokenizer, load_trained
+from radgpt.models import load_tokenizer
 from radgpt.records import Report
 from radgpt.run import Run
 from radgpt.stages import finetune, pretrain
