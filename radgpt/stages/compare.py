@@ -20,11 +20,9 @@ from radgpt.evaluation.contamination import counts, overlaps
 from radgpt.evaluation.extras import extra_metrics
 from radgpt.evaluation.floors import FLOORS, floor_answers
 from radgpt.evaluation.judge import rater_agreement
-from radgpt.evaluation.judge.asking import judge_answers
 from radgpt.evaluation.judge.human_scores import read_human_scores
-from radgpt.evaluation.judge.judgement import JudgedQuestion, Judgement
 from radgpt.evaluation.judge.summary import PREFIX, as_result, told
-from radgpt.evaluation.judged import judge_columns, judge_metrics
+from radgpt.evaluation.judged import judge_columns, judge_metrics, judged
 from radgpt.evaluation.metrics import METRICS
 from radgpt.evaluation.model_facts import facts_of
 from radgpt.evaluation.page.comparison_page import html
@@ -35,7 +33,6 @@ from radgpt.evaluation.table import metrics_table, subsets_table
 from radgpt.inference.asked_pairs import asked_in, pairs_in
 from radgpt.records import ComparedAnswer, Pair, Prediction, read_records
 from radgpt.run import Run
-from radgpt.teacher.journal import JOURNAL_FILE, journals_in
 from radgpt.validation import suggestion
 from radgpt.wording import counted
 
@@ -140,34 +137,6 @@ def no_metric(metric: str, known: Sequence[str]) -> UserError:
     """What is said of a metric that there is none of."""
     near = suggestion(metric, list(known), "compare.metric={}")
     return UserError(f"compare.metric={metric} is no metric here{near}; there are {', '.join(known)}")
-
-
-def judged(
-    run: Run, judge: Judge, asked: Sequence[Pair], predictions: Mapping[str, Sequence[Prediction]], governance: DataUse, seed: int
-) -> Judgement:
-    """Have a judge grade the models' answers."""
-    questions = [
-        JudgedQuestion(
-            pair.pair_id,
-            pair.patient_id,
-            pair.task,
-            pair.prompt,
-            rows[0].reference,
-            {model: row.text for model, row in zip(predictions, rows, strict=True)},
-        )
-        for pair, *rows in zip(asked, *predictions.values(), strict=True)
-    ]
-    return judge_answers(
-        judge,
-        questions,
-        run.governance,
-        seed,
-        run.directory / JOURNAL_FILE,
-        earlier=journals_in(run.earlier),
-        attestation=governance.attestation,
-        log=lambda point: run.log(point, step_name="judge/seconds", step=point["judge/seconds"]),
-        dry_run=run.dry_run,
-    )
 
 
 def answers_of(

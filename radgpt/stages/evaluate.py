@@ -17,10 +17,8 @@ from radgpt.evaluation.comparison import ALL_TASKS, BETTER, MODEL, Columns, Comp
 from radgpt.evaluation.contamination import Overlap, overlaps
 from radgpt.evaluation.floors import FLOORS, floor_answers
 from radgpt.evaluation.judge import rater_agreement, summary
-from radgpt.evaluation.judge.asking import judge_answers
 from radgpt.evaluation.judge.human_scores import read_human_scores
-from radgpt.evaluation.judge.judgement import JudgedQuestion, Judgement
-from radgpt.evaluation.judged import judge_columns, judge_metrics
+from radgpt.evaluation.judged import judge_columns, judge_metrics, judged
 from radgpt.evaluation.metrics import Metric
 from radgpt.evaluation.overlap import rouge
 from radgpt.evaluation.resampling import Resampling
@@ -30,7 +28,6 @@ from radgpt.evaluation.table import metrics_table, subsets_table, verdicts
 from radgpt.inference.asked_pairs import asked_in, pairs_in
 from radgpt.records import Pair, Prediction, Report, read_records
 from radgpt.run import Run
-from radgpt.teacher.journal import JOURNAL_FILE, journals_in
 from radgpt.wording import counted, share
 
 WRITES = {"metrics": "metrics.json", "scores": "scores.jsonl"}
@@ -77,7 +74,7 @@ def run(
     asked = asked_in(predicted, dataset, prediction, prompt)
     shared = overlaps(train, asked, evaluation.near_duplicate) if train and asked is not None else None
     human = read_human_scores(Path(evaluation.human_scores).expanduser()) if evaluation.human_scores else []
-    judgement = judged(run, judge, predicted, asked, governance, seed) if judge.is_asked else None
+    judgement = judged(run, judge, asked_by_judge(judge, asked), {MODEL: predicted}, governance, seed) if judge.is_asked else None
 
     scoring = Scoring.opened(evaluation)
     systems = {MODEL: scoring.model(MODEL, predicted)}
@@ -145,30 +142,14 @@ def predictions_of(file: Path) -> list[Prediction]:
     return predicted
 
 
-def judged(
-    run: Run, judge: Judge, predicted: Sequence[Prediction], asked: Sequence[Pair] | None, governance: DataUse, seed: int
-) -> Judgement:
-    """Have a judge grade the model's answers; raises UserError where nobody knows what was asked, and as `judge_answers` does."""
+def asked_by_judge(judge: Judge, asked: Sequence[Pair] | None) -> Sequence[Pair]:
+    """The questions that a judge is shown; raises UserError where nobody knows what was asked."""
     if asked is None:
         raise UserError(
             f"judge={judge.provider.value}: the questions of these predictions stand neither in the dataset nor in prediction.file; set "
             "inputs.dataset or prediction.file to where they are from, or judge=none"
         )
-    questions = [
-        JudgedQuestion(row.pair_id, row.patient_id, row.task, pair.prompt, row.reference, {MODEL: row.text})
-        for row, pair in zip(predicted, asked, strict=True)
-    ]
-    return judge_answers(
-        judge,
-        questions,
-        run.governance,
-        seed,
-        run.directory / JOURNAL_FILE,
-        earlier=journals_in(run.earlier),
-        attestation=governance.attestation,
-        log=lambda point: run.log(point, step_name="judge/seconds", step=point["judge/seconds"]),
-        dry_run=run.dry_run,
-    )
+    return asked
 
 
 def rows_scored(predicted: Sequence[Prediction], systems: Mapping[str, Columns], subsets: Mapping[str, Sequence[bool]]) -> Iterable[Scored]:

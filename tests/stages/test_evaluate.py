@@ -12,6 +12,7 @@ from radgpt import stages
 from radgpt.config import ChatPrompt, Config, DataUse, Evaluation, Governance, Inputs, Judge
 from radgpt.config import Prediction as PredictionSettings
 from radgpt.errors import UserError
+from radgpt.evaluation import judged
 from radgpt.evaluation.judge.judgement import Cost, Grade, Judgement, Provenance
 from radgpt.records import Pair, Prediction, Report, as_row
 from radgpt.run import Run
@@ -280,7 +281,7 @@ def test_a_judges_grades_stand_among_the_metrics_and_what_it_missed_is_told(
         asked.extend(questions)
         return graded(questions)
 
-    monkeypatch.setattr(evaluate, "judge_answers", judge_answers)
+    monkeypatch.setattr(judged, "judge_answers", judge_answers)
     people = tmp_path / "people.csv"
     people.write_text("id,criterion,score\n" + "".join(f"r{n}/0,accuracy,4\n" for n in range(1, 5)))
     judge = Judge(provider=type(NO_JUDGE.provider).local, model="gpt", base_url="http://127.0.0.1:1/v1")
