@@ -104,7 +104,7 @@ class Draws:
     def _sampled(self, scores: "torch.Tensor", rows: Sequence[Row]) -> list[int]:
         """Draw by the inverse of the distribution function over ids in their order, with one uniform number of each row's generator."""
         import torch
-        from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+        from transformers import TemperatureLogitsWarper, TopKLogitsWarper
 
         nothing: Any = None  # the warpers look at scores alone
         decoding = self.decoding
@@ -116,10 +116,11 @@ class Draws:
             # Equals at the last place all stay. Sorting these few instead of the vocabulary saves most of top-p's time.
             candidates = max(1, int(scores.isfinite().sum(-1).max()))
         scores, ids = torch.topk(scores, candidates)
-        if decoding.top_p < 1:
-            scores = TopPLogitsWarper(decoding.top_p)(nothing, scores)
         ids, order = ids.sort(dim=-1)
-        reached = scores.gather(-1, order).softmax(-1).double().cumsum(-1).cpu()
+        scores = scores.gather(-1, order)
+        if decoding.top_p < 1:
+            scores = within(scores, decoding.top_p)
+        reached = scores.softmax(-1).double().cumsum(-1).cpu()
         uniform = torch.stack([torch.rand((), generator=self._generator(row), dtype=torch.float64) for row in rows])
         # right: an id of probability 0 is never the first whose sum exceeds the number
         places = torch.searchsorted(reached, uniform[:, None] * reached[:, -1:], right=True).clamp_(max=candidates - 1)
@@ -131,3 +132,17 @@ class Draws:
         if row.generator is None:
             row.generator = torch.Generator().manual_seed(row.seed)
         return row.generator
+
+
+def within(scores: "torch.Tensor", top_p: float) -> "torch.Tensor":
+    """Scores, (rows, candidates), with -inf for what transformers' TopPLogitsWarper removes.
+
+    Which of several equals its sort, which is not stable, puts last depends on how many candidates other rows have; here those with lower
+    places go first, and sums are float64, so that they do not depend on it either.
+    """
+    import torch
+
+    ascending, order = scores.double().sort(dim=-1, stable=True)
+    cut = ascending.softmax(-1).cumsum(-1) <= 1 - top_p
+    cut[..., -1] = False
+    return scores.masked_fill(torch.zeros_like(cut).scatter(-1, order, cut), -torch.inf)

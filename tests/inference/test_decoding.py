@@ -123,3 +123,16 @@ def test_ends_are_the_models_the_tokenizers_and_the_templates() -> None:
 def test_derived_seeds_differ() -> None:
     assert len({derived_seed(0, "a"), derived_seed(1, "a"), derived_seed(0, "b"), derived_seed(0, "a", "b"), derived_seed(0, "a", 1)}) == 5
     assert 0 <= derived_seed(-3, "a") < 2**63
+
+
+def test_equals_at_the_edge_of_top_p_do_not_depend_on_rows_beside() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    decoding = Decoding(do_sample=True, temperature=0.75, top_p=0.9, top_k=100, repetition_penalty=1.0)
+    for seed in range(200):
+        scores = (torch.randn(1, 2000) * 2).bfloat16().float()  # many equal ones, as models in 16 bits give
+        alone, beside = row(seed), row(seed)
+        Draws(decoding).draw(scores, [alone])
+        Draws(decoding).draw(torch.cat([scores, torch.zeros(1, 2000)]), [beside, row(1)])
+        assert alone.new == beside.new
