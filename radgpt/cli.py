@@ -218,6 +218,12 @@ Examples:
   python run.py stage=finetune experiment=hippo/lora data.path=/data/mimic-cxr launch=slurm launch.nodes=2 hydra.launcher.partition=gpu
   python run.py -m stage=finetune experiment=demo/synthetic tuning.r=4,8,16 training.learning_rate=1e-3,2e-3
   python run.py stage=chat experiment=demo/synthetic chat.report=report.txt
+  python run.py stage=chat experiment=demo/synthetic backend=local backend.model=NAME
+  python run.py stage=serve experiment=demo/synthetic
+  python run.py stage=predict experiment=demo/synthetic prediction.file=questions.jsonl
+  python run.py stage=evaluate experiment=demo/synthetic judge=local
+  python run.py stage=compare experiment=demo/synthetic 'models={base: "tuning=none"}'
+  python run.py stage=rate experiment=demo/synthetic 'models={base: "tuning=none"}'
 
   --cfg job        show the composed settings        -m            run every combination of comma lists
   --info defaults  show where they come from         -sc install=bash   install shell completion

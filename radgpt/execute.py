@@ -115,7 +115,7 @@ def standing(config: Config, stage: stages.Stage, lookup: Lookup) -> tuple[tuple
 
 def announce_skip(stage: stages.Stage, directory: Path, previous: Manifest) -> None:
     """Say in one line that a stage is done already, and warn if its code has changed since."""
-    print(f"{stage.name}: done already, skipped ({directory}; force=true runs it again){headline(previous.metrics)}", flush=True)
+    print(f"{stage.name}: done already, skipped ({directory}; force=true runs it again){stage.headline(previous.metrics)}", flush=True)
     if previous.source_sha256 != digest(stage.source):
         print(f"{stage.name}: its code has changed since that run; force=true runs the new code", file=sys.stderr, flush=True)
 
@@ -214,7 +214,7 @@ def run_in(
     replace(record, status="done", writes=manifest.describe_writes(directory, stage), metrics=metrics, wall_seconds=wall_seconds).save(
         directory
     )
-    print(f"{stage.name}: done in {wall_seconds:.1f} s, {directory}{headline(metrics)}", flush=True)
+    print(f"{stage.name}: done in {wall_seconds:.1f} s, {directory}{stage.headline(metrics)}", flush=True)
     if metrics.get("failed"):
         print(f"{stage.name}: rows that failed: {metrics['failed']}; the same command asks for them again", file=sys.stderr, flush=True)
     return metrics
@@ -226,12 +226,6 @@ def earlier_runs(config: Config, stage: stages.Stage, directory: Path | None) ->
         return ()
     found = manifest.runs(Path(config.outputs), stage.name)
     return tuple(folder for folder, run in found if folder != directory and not is_stricter(known(run.governance), config.data.governance))
-
-
-def headline(metrics: dict[str, Any]) -> str:
-    """Metrics as ` | name value, …`, or nothing."""
-    shown = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in metrics.items())
-    return f" | {shown}" if shown else ""
 
 
 def attestation_of(config: Config, stage: stages.Stage) -> str | None:

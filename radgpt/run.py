@@ -105,6 +105,8 @@ class Run:
     def summarise(self, **metrics: float | int | str | None) -> None:
         """Set headline metrics: manifest, W&B summary and the stage's last console line. None is no metric. Never report text.
 
+        A stage with more of them than a line holds names in SHOWN those that the console tells.
+
         Raises:
             ValueError: a text that is more than one word, such as a name or a digest.
         """

@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import cache
 from operator import attrgetter
@@ -37,6 +37,14 @@ class Stage:
     cached: bool
     """CACHED: a finished run with the same key stands for a new one."""
     source: Path
+    shown: tuple[str, ...]
+    """SHOWN: which of the headline metrics the console's line tells, where they are too many for one; none: all."""
+
+    def headline(self, metrics: Mapping[str, Any]) -> str:
+        """Metrics as ` | name value, …`, or nothing."""
+        told = {name: metrics[name] for name in self.shown or metrics if name in metrics}
+        shown = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in told.items())
+        return f" | {shown}" if shown else ""
 
 
 def names() -> list[str]:
@@ -62,6 +70,7 @@ def load(name: str) -> Stage:
         parallel=getattr(module, "PARALLEL", False),
         cached=getattr(module, "CACHED", True),
         source=Path(inspect.getfile(module)),
+        shown=getattr(module, "SHOWN", ()),
     )
 
 

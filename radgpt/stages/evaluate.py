@@ -33,6 +33,8 @@ from radgpt.wording import counted, share
 WRITES = {"metrics": "metrics.json", "scores": "scores.jsonl"}
 OPTIONAL = {"dataset": "evaluates_dataset", "reports": "evaluates_reports"}
 
+SHOWN = ("rows", "patients", "rougeL", "chexpert_micro_f1", "clean_share", "beats_floors", "failed")
+
 HEADLINE = "rougeL"
 """The metric by which the model is said to beat a floor, and which is told for every subset of rows."""
 

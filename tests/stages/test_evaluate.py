@@ -99,6 +99,7 @@ def test_model_and_floors(tmp_path: Path, inputs: tuple[Path, Path, Path], capsy
     assert finished.summary["rougeL_summarisation"] == found["scores"]["summarisation"]["model"]["rougeL"]["value"]
     assert finished.summary["beats_floors"] == 1
     assert all(isinstance(value, int | float) for value in finished.summary.values())
+    assert set(evaluate.SHOWN) - {"failed"} <= set(finished.summary)
 
     printed = capsys.readouterr().out
     assert "all, 40 rows: model [95% interval over patients]" in printed
