@@ -102,3 +102,13 @@ def test_floors_stand_only_where_what_they_take_is_known() -> None:
     assert list(floor_answers(["summarisation"], train, None)) == ["majority"]
     assert list(floor_answers(["summarisation"], [], asked)) == ["lead", "copy"]
     assert floor_answers(["summarisation"], [], None) == {}
+
+
+def test_wording_of_a_request_for_a_section_does_not_choose_the_nearest_report() -> None:
+    request = "State the impression of this report briefly: "
+    train = [
+        pair("findings_to_impression", "Effusion.", "Left effusion. Sum up.", [0, 14]),
+        pair("findings_to_impression", "Normal.", request + "Clear lungs.", [len(request), len(request) + 12]),
+    ]
+    shown = request + "Large left effusion."
+    assert nearest_answers(train, [pair("findings_to_impression", "", shown, [len(request), len(shown)])]) == ["Effusion."]
