@@ -286,7 +286,8 @@ class Prediction:
     new_tokens: int
     """Tokens generated, the one that ends the turn included."""
     reference_nll: float | None = None
-    """Summed negative log-likelihood of the reference's tokens under the model, its end included, in nats; None where not measured."""
+    """Summed negative log-likelihood of the reference's tokens under the model, its end included, in nats to three
+    decimals; None where not measured."""
     reference_tokens: int = 0
     """Those tokens."""
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from radgpt.evaluation.floors import asked_text, report_part
+from radgpt.evaluation.floors import asked_text, copied
 from radgpt.records import Pair
 
 
@@ -39,16 +39,16 @@ def overlaps(train: Sequence[Pair], asked: Sequence[Pair], near_duplicate: float
     """
     from radgpt.instructions.deduplication import Duplicates
 
-    reports = {folded(report_part(pair)) for pair in train}
+    reports = {folded(copied(pair)) for pair in train}
     prompts = {folded(asked_text(pair)) for pair in train}
     references = {folded(pair.reference) for pair in train}
     patients = {pair.patient_id for pair in train}
     # `Duplicates` wants a similarity above its threshold, not at it.
     trained_on = Duplicates(math.nextafter(near_duplicate, 0), sorted(reports))
-    near = {report: report in reports or trained_on.knows(report) for report in {folded(report_part(pair)) for pair in asked}}
+    near = {report: report in reports or trained_on.knows(report) for report in {folded(copied(pair)) for pair in asked}}
     return [
         Overlap(
-            report=(report := folded(report_part(pair))) in reports,
+            report=(report := folded(copied(pair))) in reports,
             near_report=near[report],
             prompt=folded(asked_text(pair)) in prompts,
             reference=folded(pair.reference) in references,

@@ -41,9 +41,11 @@ class StreamedText:
             self._shown = len(self._decoded(self._start))
         return self._give(piece)
 
-    def end(self) -> str:
-        """What is left."""
+    def end(self, broken_off: bool = False) -> str:
+        """What is left; of ids that were broken off no character that is not whole."""
         piece = self._decoded(self._start)[self._shown :]
+        if broken_off:
+            piece = piece.rstrip(INCOMPLETE)
         self._shown += len(piece)
         return self._give(piece)
 
