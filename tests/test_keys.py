@@ -33,6 +33,7 @@ def test_an_optional_artifact_is_read_where_its_setting_says_so(config: Config) 
     assert stages.reads("finetune", after_pretraining(config)) == ("dataset", "pretrained")
     assert "pretrained" not in stages.load("finetune").settings
     assert stages.in_order().index("pretrain") < stages.in_order().index("finetune")
+    assert stages.in_order().index("predict") < stages.in_order().index("compare") < stages.in_order().index("rate")
 
 
 def test_the_key_holds_the_optional_stage_only_where_it_is_read(config: Config) -> None:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from radgpt.config import Service
+from radgpt.config import Compare, Service
 from radgpt.run import Run
 
 
@@ -111,9 +111,11 @@ def walk_sections(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def in_order() -> list[str]:
-    """All stages in the order of the line: a stage after those whose artifacts it reads or may read."""
+    """All stages in the order of the line: a stage after those whose artifacts it reads or may read, comparing after predicting."""
 
     def depth(name: str) -> int:
-        return 1 + max((depth(producer(artifact)) for artifact in (*load(name).reads, *load(name).optional)), default=0)
+        stage = load(name)
+        compared = ("predictions",) if Compare in stage.sections.values() else ()
+        return 1 + max((depth(producer(artifact)) for artifact in (*stage.reads, *stage.optional, *compared)), default=0)
 
     return sorted(names(), key=lambda name: (depth(name), name))

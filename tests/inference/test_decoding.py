@@ -82,6 +82,15 @@ def test_the_penalty_counts_a_rows_own_tokens_once() -> None:
     assert torch.equal(scores, torch.tensor([[-1.0, 1.9, 3.0, 1.4]]))
 
 
+def test_the_penalty_lowers_scores_below_zero_too() -> None:
+    import torch
+
+    one = row(prompt=[1])
+    # Divided as a score above zero is, -1 would come to -0.5 and win; it is multiplied instead, and comes to -2.
+    Draws(greedy(repetition_penalty=2.0)).draw(torch.tensor([[-1.5, -1.0, -3.0]]), [one])
+    assert one.new == [0]
+
+
 def test_how_a_row_ends() -> None:
     one = Row([1], 3, 0, frozenset({9}))
     assert one.finish_reason is None

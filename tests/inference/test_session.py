@@ -118,6 +118,16 @@ def test_overflow_drops_whole_oldest_turns_at_once_and_keeps_system_prompt_and_r
     assert len(chat.turns) == 16
 
 
+def test_room_for_a_long_answer_takes_no_more_than_half_of_the_window() -> None:
+    backend = FakeBackend(otherwise=lambda _: "It is not seen in this report.", window=120)
+    chat, recorded = session(backend, greedy(max_new_tokens=1024))
+    chat.open_report(REPORT)
+    for number in range(4):
+        say(chat, f"Question {number}: is there a fracture?")
+    # 22 tokens and 15 for each earlier turn of 120 / 2: a 3rd is too many, and 60 % holds 1.
+    assert [turn.turns_in_view for turn in recorded] == [0, 1, 2, 1]
+
+
 def test_where_nobody_knows_the_window_nothing_is_dropped() -> None:
     backend = FakeBackend(otherwise=lambda _: "word " * 200)
     chat, recorded = session(backend, greedy(max_new_tokens=500))
