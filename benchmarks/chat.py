@@ -28,10 +28,10 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from radgpt.config import ChatPrompt, Decoding
-from radgpt.inference import in_process
-from radgpt.inference.in_process import InProcess
-from radgpt.inference.network import Network
-from radgpt.inference.session import ChatSession
+from radgpt.inference.chat.session import ChatSession
+from radgpt.inference.local import in_process
+from radgpt.inference.local.in_process import InProcess
+from radgpt.inference.local.network import Network
 from radgpt.smollm2 import convert_smollm2
 
 PROMPT = ChatPrompt("You answer questions about the radiology report you are given, from that report alone.", "{report}\n\n{instruction}")

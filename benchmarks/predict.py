@@ -33,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from radgpt.chat_format import prompt_ids
 from radgpt.config import Decoding, Model, ModelSource
 from radgpt.inference.backend import Question
-from radgpt.inference.in_process import InProcess
-from radgpt.inference.network import Network
-from radgpt.inference.streamed_text import text_of
+from radgpt.inference.local.in_process import InProcess
+from radgpt.inference.local.network import Network
+from radgpt.inference.local.streamed_text import text_of
 from radgpt.reports.readers.synthetic import texts_of_patient
 
 QUESTIONS = (

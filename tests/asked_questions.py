@@ -10,9 +10,9 @@ from tiny_model import WORDS, tiny_model
 from radgpt.chat_format import prompt_ids
 from radgpt.config import Decoding
 from radgpt.inference.backend import Answer, Message, Question, Reply
-from radgpt.inference.in_process import InProcess
-from radgpt.inference.network import Network
-from radgpt.inference.streamed_text import text_of
+from radgpt.inference.local.in_process import InProcess
+from radgpt.inference.local.network import Network
+from radgpt.inference.local.streamed_text import text_of
 
 
 def questions(alone: int = 9, shared: int = 5) -> list[Question]:

@@ -9,7 +9,7 @@ from fake_openai import FakeOpenAI
 
 from radgpt.config import Backend, Decoding, Governance, Model, Provider
 from radgpt.inference.backend import Message, NamedModel, Reply
-from radgpt.inference.remote import RemoteBackend
+from radgpt.inference.endpoint.remote import RemoteBackend
 
 GREEDY = Decoding(max_new_tokens=32, do_sample=False, repetition_penalty=1.0)
 

@@ -10,12 +10,12 @@ from tiny_model import TINY, sampled
 from radgpt.config import Backend, ChatPrompt, Governance, Provider
 from radgpt.errors import UserError
 from radgpt.inference.backend import NamedModel
-from radgpt.inference.session import ChatSession
-from radgpt.inference.terminal.conversation import Conversation
-from radgpt.inference.terminal.lines import ReadLine
-from radgpt.inference.terminal.loop import converse
-from radgpt.inference.terminal.screen import Screen
-from radgpt.inference.transcript import Transcript
+from radgpt.inference.chat.session import ChatSession
+from radgpt.inference.chat.terminal.conversation import Conversation
+from radgpt.inference.chat.terminal.lines import ReadLine
+from radgpt.inference.chat.terminal.loop import converse
+from radgpt.inference.chat.terminal.screen import Screen
+from radgpt.inference.chat.transcript import Transcript
 
 
 @dataclass

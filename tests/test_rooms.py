@@ -25,6 +25,9 @@ ROOMS = (
 ROOMS_OF_TRAINING = ("data", "engine", "tuning", "watching", "loop", "planning")
 """`fit.py` beside them joins them; `recipe.py` is known to all."""
 
+PARTS_OF_INFERENCE = ("backend", "endpoint", "local", "opening", "chat")
+"""`opening.py` chooses between the two ways to answer; conversations know neither."""
+
 
 def imported(room: str) -> Iterator[tuple[Path, str]]:
     """(file, module of radgpt) for every import in a room."""
@@ -50,6 +53,14 @@ def test_a_room_of_training_knows_none_after_it(room: str) -> None:
     known = list(imported(f"training/{room}"))
     later = tuple(f"radgpt.training.{name}." for name in (*ROOMS_OF_TRAINING[ROOMS_OF_TRAINING.index(room) + 1 :], "fit"))
     assert known and not [(file, module) for file, module in known if module.startswith(later)]
+
+
+@pytest.mark.parametrize("part", ("endpoint", "local", "chat"))
+def test_a_part_of_inference_knows_none_after_it(part: str) -> None:
+    known = list(imported(f"inference/{part}"))
+    strange = set(PARTS_OF_INFERENCE[PARTS_OF_INFERENCE.index(part) + 1 :]) | ({"endpoint", "local"} - {part})
+    modules = tuple(f"radgpt.inference.{name}." for name in strange)
+    assert known and not [(file, module) for file, module in known if module.startswith(modules)]
 
 
 def test_every_room_of_training_has_its_place_in_the_order() -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from radgpt.evaluation.comparison import ALIKE, ALL_TASKS, BETTER, UNKNOWN, WORSE, Comparison, outcome
 from radgpt.evaluation.statistics import Estimate
+from radgpt.wording import counted
 
 if TYPE_CHECKING:
     from radgpt.evaluation.metrics import Metric
@@ -14,6 +15,9 @@ WIDTH = 100
 LABEL_WIDTH = 34
 """Columns for the name of a line; longer names are cut."""
 GAP = 2
+FEW_PATIENTS = 30
+"""Below so many, resampled intervals are too narrow: 95 % ones of a mean held the truth in 88 % of simulated sets of 10 patients, and in
+94 % of those of 30."""
 
 MARKS = {BETTER: "+", WORSE: "-", ALIKE: "=", UNKNOWN: " "}
 VERDICTS = {BETTER: "beats", WORSE: "is worse than", ALIKE: "does not beat", UNKNOWN: "cannot be compared with"}
@@ -32,7 +36,9 @@ def metrics_table(
         for name, metric in metrics.items()
         if any(values[one][name].value is not None for one in (system, *others))
     }
-    return laid_out([system, *others], lines, width)
+    table = laid_out([system, *others], lines, width)
+    patients = max((estimate.patients for estimate in values[system].values()), default=0)
+    return f"{table}\n(only {counted(patients, 'patient')}: these intervals are too narrow)" if patients < FEW_PATIENTS else table
 
 
 def subsets_table(found: Comparison, metric: "Metric", system: str, others: Sequence[str], confidence: float, width: int = WIDTH) -> str:

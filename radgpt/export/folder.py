@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from radgpt.chat_format import TEMPLATE_SETTINGS
 from radgpt.config import Decoding, Export
-from radgpt.inference.decoding import ends_of
-from radgpt.inference.generated import settings_for
+from radgpt.inference.local.decoding import ends_of
+from radgpt.inference.local.transformers_generate import settings_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -13,8 +13,8 @@ from radgpt import artifacts
 from radgpt.config import Governance, Method, Model, ModelSource, Quantization
 from radgpt.errors import UserError, settings_of
 from radgpt.inference.backend import Backend, NamedModel
-from radgpt.inference.in_process import InProcess
-from radgpt.inference.network import Network
+from radgpt.inference.local.in_process import InProcess
+from radgpt.inference.local.network import Network
 from radgpt.models import add_adapter, base_of, best_device, load_base, load_tokenizer, number_format, prepare_base
 from radgpt.origin import TINY_BASE, Origin, refuse_other_base
 
@@ -213,7 +213,7 @@ def open_models(
     """
 
     def remote(model: NamedModel) -> Backend:
-        from radgpt.inference.remote import RemoteBackend
+        from radgpt.inference.endpoint.remote import RemoteBackend
 
         return RemoteBackend(model, governance, attestation, earlier=earlier, dry_run=dry_run)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from radgpt.errors import UserError
-from radgpt.inference.transcript import Turn
+from radgpt.inference.chat.transcript import Turn
 
 TICK = 0.05
 """Seconds between two looks at answers that grow, at least: a page redraws no faster, whatever the model does."""

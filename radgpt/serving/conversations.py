@@ -9,8 +9,8 @@ from threading import Event, Lock
 from radgpt.config import ChatPrompt, Decoding
 from radgpt.errors import UserError
 from radgpt.inference.backend import Backend, Message
-from radgpt.inference.session import ChatSession
-from radgpt.inference.transcript import Turn
+from radgpt.inference.chat.session import ChatSession
+from radgpt.inference.chat.transcript import Turn
 
 SIDES = ("left", "right")
 

@@ -11,8 +11,8 @@ from typing import Protocol
 from radgpt.config import Decoding
 from radgpt.errors import UserError
 from radgpt.inference.backend import INTERRUPTED, LENGTH, Backend, Message
-from radgpt.inference.grounding import grounding
-from radgpt.inference.session import storable
+from radgpt.inference.chat.grounding import grounding
+from radgpt.inference.chat.session import storable
 from radgpt.serving.answering import Growing, Reply, growing, unexpected
 from radgpt.serving.conversations import SIDES, Conversation, Conversations, Side
 from radgpt.serving.feedback import DOWN, UP, WITHDRAWN, Feedback

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from radgpt.inference.backend import Message
-from radgpt.inference.transcript import Turn
+from radgpt.inference.chat.transcript import Turn
 
 UP, DOWN, WITHDRAWN = "up", "down", "withdrawn"
 """What a thumb says."""

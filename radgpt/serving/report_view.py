@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from radgpt.inference.grounding import Grounded, Span
+from radgpt.inference.chat.grounding import Grounded, Span
 from radgpt.reports.sections import parse
 
 NAMES_OF_FLAGS = {

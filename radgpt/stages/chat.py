@@ -6,16 +6,16 @@ from pathlib import Path
 from radgpt.config import SAMPLE, Backend, Chat, ChatPrompt, Data, DataUse, Decoding, Model
 from radgpt.errors import UserError
 from radgpt.inference.backend import INTERRUPTED
-from radgpt.inference.session import ChatSession
-from radgpt.inference.terminal.about_models import opened
-from radgpt.inference.terminal.completion import completer
-from radgpt.inference.terminal.conversation import BANNER, Conversation
-from radgpt.inference.terminal.files import read_report
-from radgpt.inference.terminal.lines import ReadLine, is_terminal, plain_lines, typed_lines
-from radgpt.inference.terminal.loop import converse
-from radgpt.inference.terminal.screen import Screen
-from radgpt.inference.terminal.sections import outline
-from radgpt.inference.transcript import Transcript
+from radgpt.inference.chat.session import ChatSession
+from radgpt.inference.chat.terminal.about_models import opened
+from radgpt.inference.chat.terminal.completion import completer
+from radgpt.inference.chat.terminal.conversation import BANNER, Conversation
+from radgpt.inference.chat.terminal.files import read_report
+from radgpt.inference.chat.terminal.lines import ReadLine, is_terminal, plain_lines, typed_lines
+from radgpt.inference.chat.terminal.loop import converse
+from radgpt.inference.chat.terminal.screen import Screen
+from radgpt.inference.chat.terminal.sections import outline
+from radgpt.inference.chat.transcript import Transcript
 from radgpt.records import Pair, Report, read_records
 from radgpt.run import Run
 

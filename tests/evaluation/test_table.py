@@ -55,6 +55,7 @@ def test_a_line_for_each_metric_that_applies_with_marks_beside_the_others() -> N
             "ROUGE-L                             0.500 [0.400, 0.600]  0.300 +   0.750 -",
             "BLEU                                50.0                  30.0      75.0",
             "a name of a metric that is longer…  1.000 [1.000, 1.000]  -         1.000 =",
+            "(only 8 patients: these intervals are too narrow)",
         ]
     )
 

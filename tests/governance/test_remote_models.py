@@ -14,7 +14,7 @@ from radgpt.config import Backend, Governance, Judge, Model, Provider, Service, 
 from radgpt.errors import UserError
 from radgpt.governance.endpoints import attested, endpoint_of
 from radgpt.inference.backend import NamedModel, Question
-from radgpt.inference.remote import RemoteBackend
+from radgpt.inference.endpoint.remote import RemoteBackend
 
 TODAY = date.today().isoformat()
 OTHER = "93.184.216.99"

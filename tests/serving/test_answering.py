@@ -11,7 +11,7 @@ from served_page import PROMPT
 
 from radgpt.config import Decoding
 from radgpt.errors import UserError
-from radgpt.inference.session import ChatSession
+from radgpt.inference.chat.session import ChatSession
 from radgpt.serving.answering import growing
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from radgpt.inference.grounding import Grounded, grounding
+from radgpt.inference.chat.grounding import Grounded, grounding
 from radgpt.serving.report_view import Checked, numbered, report_html
 
 REPORT = "FINDINGS: Small left effusion. The heart is normal.\nIMPRESSION: Left effusion."

@@ -21,8 +21,8 @@ from radgpt.config import Backend, ChatPrompt, DataUse, Decoding, Governance, Pr
 from radgpt.errors import UserError
 from radgpt.inference import opening
 from radgpt.inference.backend import Answer, NamedModel, Question
-from radgpt.inference.in_process import InProcess
-from radgpt.inference.network import Network
+from radgpt.inference.local.in_process import InProcess
+from radgpt.inference.local.network import Network
 from radgpt.records import Pair, as_row
 from radgpt.run import Run
 from radgpt.stages import predict

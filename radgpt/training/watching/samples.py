@@ -52,10 +52,10 @@ class Samples:
         if not self._rows:
             return {}
         from radgpt.evaluation.overlap import rouge
-        from radgpt.inference.decoding import Row, ends_of
-        from radgpt.inference.generated import answer_alone
-        from radgpt.inference.network import Network
-        from radgpt.inference.streamed_text import text_of
+        from radgpt.inference.local.decoding import Row, ends_of
+        from radgpt.inference.local.network import Network
+        from radgpt.inference.local.streamed_text import text_of
+        from radgpt.inference.local.transformers_generate import answer_alone
 
         network.eval()
         answering = Network(network)

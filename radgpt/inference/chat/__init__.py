@@ -1,0 +1,1 @@
+"""Hold a conversation about a report with any backend, and show it in the terminal."""

@@ -1,0 +1,1 @@
+"""Answer with a model behind an OpenAI-compatible endpoint, by the teacher's means."""
