@@ -63,6 +63,7 @@ def next_commands(overrides: list[str]) -> str:
     untuned = [override for override in kept if not override.startswith(("tuning=", "tuning."))]
     ways = {
         "talk with the model": [*kept, "stage=chat", "chat.report=sample"],
+        "on a web page": [*kept, "stage=serve"],
         "measure the base model by the same line": [*untuned, "tuning=none", "pipeline=[finetune,predict,evaluate]"],
         "sweep": [*kept, "-m", "pipeline=[finetune,predict,evaluate]", "training.learning_rate=5e-4,1e-3"],
     }

@@ -5,9 +5,9 @@ from radgpt.execute import next_commands
 
 
 def test_measuring_the_base_model_leaves_out_how_it_was_tuned() -> None:
-    talk, base, sweep = next_commands(["model=tiny", "stage=pipeline", "tuning=lora", "tuning.r=4"]).splitlines()
+    talk, page, base, sweep = next_commands(["model=tiny", "stage=pipeline", "tuning=lora", "tuning.r=4"]).splitlines()
     assert "model=tiny tuning=none" in base and "tuning.r" not in base
-    assert all("model=tiny tuning=lora tuning.r=4" in line for line in (talk, sweep))
+    assert all("model=tiny tuning=lora tuning.r=4" in line for line in (talk, page, sweep))
 
 
 def test_the_last_line_tells_what_the_stage_shows_of_its_metrics() -> None:

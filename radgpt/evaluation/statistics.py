@@ -125,13 +125,6 @@ def estimate(scores: Sequence[float | None], patients: Sequence[str], resampling
     return estimates({"": Column.of_scores(scores)}, patients, resampling)[""]
 
 
-def paired_difference(
-    ours: Sequence[float | None], theirs: Sequence[float | None], patients: Sequence[str], resampling: Resampling
-) -> Difference:
-    """The difference of means of scores, each (rows,), None where there is no score."""
-    return differences({"": Column.of_scores(ours)}, {"": Column.of_scores(theirs)}, patients, resampling)[""]
-
-
 def estimates(columns: Mapping[str, Column], patients: Sequence[str], resampling: Resampling) -> dict[str, Estimate]:
     """Each metric over all rows, with the middle `confidence` of resampled ones as its interval.
 

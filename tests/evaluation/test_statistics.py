@@ -1,6 +1,7 @@
 """Intervals that cover, p-values that hold their level and are those of brute force, and patients that stay together."""
 
 import tracemalloc
+from collections.abc import Sequence
 from itertools import product
 from statistics import mean as mean_of
 
@@ -17,11 +18,17 @@ from radgpt.evaluation.statistics import (
     estimate,
     estimates,
     holm,
-    paired_difference,
     win_rates,
 )
 
 QUICK = Resampling(samples=200, confidence=0.95, seed=0)
+
+
+def paired_difference(
+    ours: Sequence[float | None], theirs: Sequence[float | None], patients: Sequence[str], resampling: Resampling
+) -> Difference:
+    """The difference of means of scores, each (rows,), None where there is no score."""
+    return differences({"": Column.of_scores(ours)}, {"": Column.of_scores(theirs)}, patients, resampling)[""]
 
 
 def draws(patients: int, rows_each: int, seed: int, effect: float = 0.0) -> tuple[list[float], list[str]]:
