@@ -39,6 +39,7 @@ def with_predictions(config: Config, overrides: Sequence[str], predict: Predict 
     configs = compared_configs(config, overrides)
     refuse_untrained({name: unmade_of(its) for name, its in configs.items()}, config, overrides)
     asked = asking_the_same(configs, config)
+    refuse_twins(asked)
     found = {name: str(made(name, its, overrides_of(words_for(name, config), overrides), predict)) for name, its in asked.items()}
     return replace(config, compare=replace(config.compare, predictions=found | config.compare.predictions))
 
@@ -84,6 +85,18 @@ def asking_the_same(configs: Mapping[str, Config], config: Config) -> dict[str, 
             its = replace(its, inputs=replace(its.inputs, dataset=dataset, checkpoint=checkpoint))
         asked[name] = its
     return asked
+
+
+def refuse_twins(asked: Mapping[str, Config]) -> None:
+    """Raise UserError where two models would share one file of predictions, as two servers do that call their models alike."""
+    names: dict[str, str] = {}
+    for name, its in asked.items():
+        first = names.setdefault(key(its, "predict"), name)
+        if first != name:
+            raise UserError(
+                f"models.{name}: nothing that tells answers apart differs from {first} (an address does not); "
+                "give it a backend.model or other settings of its own, or leave it out"
+            )
 
 
 def unmade_of(config: Config) -> list[str]:
@@ -137,7 +150,9 @@ def unanswered(config: Config, overrides: Sequence[str]) -> dict[str, Config]:
     """Name to configuration of the compared models that have no predictions yet; raises UserError as `with_predictions` does."""
     configs = compared_configs(config, overrides)
     refuse_untrained({name: unmade_of(its) for name, its in configs.items()}, config, overrides)
-    return {name: its for name, its in asking_the_same(configs, config).items() if Lookup(its).done("predict") is None}
+    asked = asking_the_same(configs, config)
+    refuse_twins(asked)
+    return {name: its for name, its in asked.items() if Lookup(its).done("predict") is None}
 
 
 def words_for(name: str, config: Config) -> list[str]:

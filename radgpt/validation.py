@@ -23,6 +23,7 @@ def validated(cfg: DictConfig) -> Config:
     refuse_strangers(cfg, Config)
     config = OmegaConf.to_object(cfg)
     assert isinstance(config, Config)
+    refuse_nested(config)
     known = [*stages.names(), "pipeline"]
     if config.stage not in known:
         raise UserError(f"stage={config.stage} is no stage{suggestion(config.stage, known, 'stage={}')}; stages are {', '.join(known)}")
@@ -33,6 +34,18 @@ def validated(cfg: DictConfig) -> Config:
     with settings_of("pretraining", written="training"):
         refuse_sharded(config.tuning, config.pretraining, config.deepspeed)
     return config
+
+
+def refuse_nested(config: Config) -> None:
+    """Raise UserError where a text is due under a name of the user's and a list or mapping stands, which OmegaConf lets past."""
+    for setting, mapping, example in (
+        ("models", config.models, '"tuning=none"'),
+        ("compare.predictions", config.compare.predictions, "predictions.jsonl"),
+        ("evaluation.weights", config.evaluation.weights, "FOLDER"),
+    ):
+        for name, value in mapping.items():
+            if not isinstance(value, str):
+                raise UserError(f"{setting}.{name} takes a text, such as '{setting}={{{name}: {example}}}'")
 
 
 def refuse_strangers(cfg: DictConfig, schema: type, prefix: str = "") -> None:

@@ -1,6 +1,7 @@
 """Compared models answer the same questions; their predictions are found by key, made where they can be, and nothing is trained."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,11 @@ def test_the_class_of_every_file_of_predictions_counts(line: list[str]) -> None:
     raised, by = inherited(filled, load("compare"), {})
     assert (raised.data.governance, by) == (Governance.credentialed, "compare.predictions.served")
     assert digest(Path(filled.compare.predictions["served"]))
+
+
+@pytest.mark.parametrize("told", [lambda config, line: with_predictions(config, line, Predicting()), unanswered])
+def test_two_servers_that_call_their_models_alike_are_refused(line: list[str], told: Callable[[Config, list[str]], object]) -> None:
+    served = ["backend=local", "backend.model=x", "backend.base_url=http://127.0.0.1:8001/v1"]
+    line = [*line, *served, 'models={b: "backend.base_url=http://127.0.0.1:8002/v1"}']
+    with pytest.raises(UserError, match=r"models\.b: nothing that tells answers apart differs from this"):
+        told(composed(*line), line)

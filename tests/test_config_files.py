@@ -168,6 +168,11 @@ def test_an_unknown_stage_lists_the_stages() -> None:
     [
         (["launch.processes=2"], "launch.processes=2 needs launch=torchrun"),
         (["seed=-1"], "seed=-1 must lie between 0 and 2**32 - 1"),
+        ([f"prediction.limit={2**63}"], f"prediction.limit={2**63} must be at least 1 and below 2**63; null answers all"),
+        (
+            ["evaluation.weights={bertscor: x}"],
+            "evaluation.weights.bertscor: bertscor is none of bertscore, chexbert, radgraph, ratescore, radcliq, green",
+        ),
         (["tuning=full", "tuning.r=8"], "tuning.r=8 has no meaning with tuning=full; leave it out or choose tuning=lora"),
         (
             ["decoding=default", "decoding.temperature=0"],

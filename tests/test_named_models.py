@@ -77,6 +77,14 @@ def test_a_mistake_is_told_under_the_models_name(models: str, told: str) -> None
         configs(f"models={models}")
 
 
+@pytest.mark.parametrize(
+    "setting", ["models={a: {b: c}}", "models={a: [b]}", "compare.predictions={a: {b: c}}", "evaluation.weights={bertscore: [b]}"]
+)
+def test_a_name_takes_a_text(setting: str) -> None:
+    with pytest.raises(UserError, match=r"\.(a|bertscore) takes a text"):
+        configs(setting)
+
+
 def trained(config: Config, governance: Governance = Governance.synthetic) -> Path:
     """The checkpoint of a configuration, as if it had been trained on a dataset of ours."""
     return finished(config, "finetune", "checkpoint", governance=governance, reads={"dataset": Path(config.inputs.dataset or "")})

@@ -41,6 +41,8 @@ class Evaluation:
         refuse(self.uncertain not in ("positive", "negative"), f"evaluation.uncertain={self.uncertain} is neither positive nor negative")
         for name in self.extras or []:
             refuse(name not in EXTRAS, f"evaluation.extras: {name} is none of {', '.join(EXTRAS)}")
+        for name in self.weights:
+            refuse(name not in EXTRAS, f"evaluation.weights.{name}: {name} is none of {', '.join(EXTRAS)}")
         refuse(self.bootstrap_samples < 100, f"evaluation.bootstrap_samples={self.bootstrap_samples} must be at least 100")
         refuse(self.permutations < 100, f"evaluation.permutations={self.permutations} must be at least 100")
         refuse(not 0 < self.confidence < 1, f"evaluation.confidence={self.confidence} must lie in (0, 1)")

@@ -91,7 +91,10 @@ class Prediction:
 
     def __post_init__(self) -> None:
         refuse(self.split not in ("train", "validation", "test"), f"prediction.split={self.split} must be train, validation or test")
-        refuse(self.limit is not None and self.limit < 1, f"prediction.limit={self.limit} must be at least 1")
+        refuse(
+            self.limit is not None and not 1 <= self.limit < 2**63,
+            f"prediction.limit={self.limit} must be at least 1 and below 2**63; null answers all",
+        )
         refuse(self.batch_size < 1, f"prediction.batch_size={self.batch_size} must be at least 1")
 
     @property

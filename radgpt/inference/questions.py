@@ -116,7 +116,16 @@ def text_of(row: Mapping[str, Any], name: str, where: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise UserError(f"{where}: '{name}' is no text; mend or delete that line")
-    return value
+    return whole(value, name, where)
+
+
+def whole(text: str, name: str, where: str) -> str:
+    """The text; raises UserError where it holds half a surrogate pair, as JSON can and no tokenizer or file takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{where}: '{name}' holds half a character (a lone \\ud800 to \\udfff); mend or delete that line") from None
+    return text
 
 
 def conversation(value: Any, where: str) -> list[Message]:
@@ -129,4 +138,4 @@ def conversation(value: Any, where: str) -> list[Message]:
     turns = roles[1:] if roles[:1] == ["system"] else roles
     if not turns or turns != (["user", "assistant"] * len(turns))[: len(turns)]:
         raise UserError(f"{where}: messages that are not system (or none), user, assistant, and so on in turns; mend or delete that line")
-    return [{"role": message["role"], "content": message["content"]} for message in value]
+    return [{"role": message["role"], "content": whole(message["content"], "messages", where)} for message in value]

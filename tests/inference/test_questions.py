@@ -89,6 +89,8 @@ def test_a_csv_has_the_same_columns(tmp_path: Path, name: str) -> None:
         ({"question": ["secret"]}, "line 2: 'question' is no text"),
         ({"question": "secret", "reference": 3}, "line 2: 'reference' is no text"),
         ({"question": "secret", "id": True}, "line 2: 'id' is no text"),
+        ({"question": "secret \ud800"}, "line 2: 'question' holds half a character"),
+        ({"messages": [{"role": "user", "content": "secret \ud800"}]}, "line 2: 'messages' holds half a character"),
         ({"messages": "secret"}, "line 2: 'messages' is no list of messages"),
         ({"messages": [{"role": "user"}]}, "line 2: 'messages' is no list of messages"),
         ({"messages": []}, "line 2: messages that are not system"),
