@@ -37,7 +37,7 @@ def with_predictions(config: Config, overrides: Sequence[str], predict: Predict 
             made.
     """
     configs = compared_configs(config, overrides)
-    refuse_untrained({name: unmade_of(its) for name, its in configs.items()}, config, overrides)
+    refuse_untrained({name: unmade_of(name, its) for name, its in configs.items()}, config, overrides)
     asked = asking_the_same(configs, config)
     refuse_twins(asked)
     found = {name: str(made(name, its, overrides_of(words_for(name, config), overrides), predict)) for name, its in asked.items()}
@@ -78,7 +78,9 @@ def asking_the_same(configs: Mapping[str, Config], config: Config) -> dict[str, 
         return dict(configs)
     asked = {}
     for name, its in configs.items():
-        if input_key(its, "dataset") != input_key(config, "dataset"):
+        with told_of(name):
+            same = input_key(its, "dataset") == input_key(config, "dataset")
+        if not same:
             dataset = Lookup(config).artifact("dataset", "predict")["path"]
             with told_of(name):
                 checkpoint = Lookup(its).artifact("checkpoint", "predict")["path"] if its.needs_checkpoint else None
@@ -99,10 +101,11 @@ def refuse_twins(asked: Mapping[str, Config]) -> None:
             )
 
 
-def unmade_of(config: Config) -> list[str]:
-    """The stages that must run before a configuration's model can answer."""
-    lookup = Lookup(config)
-    return list(dict.fromkeys(stage for name in stages.reads("predict", config) for stage in unmade(name, config, lookup)))
+def unmade_of(name: str, its: Config) -> list[str]:
+    """The stages that must run before the model of this name, with its configuration, can answer."""
+    with told_of(name):
+        lookup = Lookup(its)
+        return list(dict.fromkeys(stage for artifact in stages.reads("predict", its) for stage in unmade(artifact, its, lookup)))
 
 
 def refuse_untrained(lacking: Mapping[str, Sequence[str]], config: Config, overrides: Sequence[str]) -> None:
@@ -124,7 +127,7 @@ def refuse_unforeseen(config: Config, overrides: Sequence[str], pipeline: Sequen
         return
     coming = {stage: key(config, stage) for stage in pipeline[:comparing]}
     lacking = {
-        name: [stage for stage in unmade_of(its) if stage not in coming or coming[stage] != key(its, stage)]
+        name: [stage for stage in unmade_of(name, its) if stage not in coming or coming[stage] != key(its, stage)]
         for name, its in compared_configs(config, overrides).items()
         if name != own_name(config)
     }
@@ -149,7 +152,7 @@ def made(name: str, its: Config, overrides: list[str], predict: Predict | None) 
 def unanswered(config: Config, overrides: Sequence[str]) -> dict[str, Config]:
     """Name to configuration of the compared models that have no predictions yet; raises UserError as `with_predictions` does."""
     configs = compared_configs(config, overrides)
-    refuse_untrained({name: unmade_of(its) for name, its in configs.items()}, config, overrides)
+    refuse_untrained({name: unmade_of(name, its) for name, its in configs.items()}, config, overrides)
     asked = asking_the_same(configs, config)
     refuse_twins(asked)
     return {name: its for name, its in asked.items() if Lookup(its).done("predict") is None}

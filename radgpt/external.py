@@ -56,6 +56,8 @@ def permissions_told(setting: str, path: str | None) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise UserError(f"{setting}={path}: no permission to read {error.filename or 'it'}") from None
+    except FileNotFoundError:
+        raise UserError(f"{setting}={path}: files vanish from it while they are looked at; name one that stays as it is") from None
 
 
 def listing_digest(folder: Path, listing: Listing) -> str:

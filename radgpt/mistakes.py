@@ -23,6 +23,8 @@ def explain(error: BaseException) -> str | None:
         return missing_option(str(error))
     if isinstance(error, OverrideParseException):
         typed = redacted_words([str(error.override)])[0]
+        if typed.lstrip("+").startswith("models"):
+            return f"{typed}: cannot be read; write 'models={{NAME: \"tuning=none\"}}': names bare, the settings of each in double quotes"
         return f"{typed}: cannot be read as setting=value; quote values with spaces, commas, ~ or other signs: 'data.path=\"~/my reports\"'"
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException | HydraException):
         return composition(error)

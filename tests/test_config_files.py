@@ -158,6 +158,11 @@ def test_an_unknown_option_lists_the_others() -> None:
     assert line is not None and line.startswith("model=tinny is no option; did you mean model=tiny?; there are ")
 
 
+def test_models_that_cannot_be_read_are_told_how_they_are_written() -> None:
+    line = told("models={base: tuning=none}")
+    assert line is not None and line.endswith("write 'models={NAME: \"tuning=none\"}': names bare, the settings of each in double quotes")
+
+
 def test_an_unknown_stage_lists_the_stages() -> None:
     line = told("stage=finetine")
     assert line is not None and line.startswith("stage=finetine is no option; did you mean stage=finetune?; there are chat, compare, ")

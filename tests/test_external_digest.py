@@ -123,6 +123,15 @@ def test_a_folder_that_must_not_be_read(monkeypatch: pytest.MonkeyPatch, mimic: 
         digest(mimic, Source.table)
 
 
+def test_a_folder_whose_files_vanish(monkeypatch: pytest.MonkeyPatch, mimic: Path) -> None:
+    def gone(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/gone")
+
+    monkeypatch.setattr("os.scandir", gone)
+    with pytest.raises(UserError, match=r"^data.path=.*mimic: files vanish from it while they are looked at"):
+        digest(mimic, Source.table)
+
+
 def test_how_instructions_are_deduplicated_costs_no_new_pass_of_the_teacher(tmp_path: Path) -> None:
     earlier = tmp_path / "instructions.jsonl"
     earlier.touch()

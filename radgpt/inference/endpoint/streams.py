@@ -1,6 +1,7 @@
 """Stream replies of one endpoint to callers in any thread: in pace, within the budget, asked again while nothing of a reply has come."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Generator
@@ -24,6 +25,8 @@ from radgpt.teacher.limits import limits_of
 from radgpt.teacher.pacing import Pacer
 from radgpt.teacher.prices import price_of
 from radgpt.teacher.transports import Answer, LostError
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.02
 """Seconds after which a stop is noticed at the latest, while nothing comes."""
@@ -103,7 +106,7 @@ class Streams:
         Raises:
             UserError: it does not come, or not to its end.
         """
-        begun, failures = time.monotonic(), 0
+        begun, failures, told = time.monotonic(), 0, False
         while True:
             result = await self._attempt(call)
             if isinstance(result, Reply):
@@ -114,6 +117,9 @@ class Streams:
                         f"{self._endpoint.url} lets nothing through for {PATIENCE:.0f} seconds (too many requests): ask later, or lower "
                         "teacher.max_requests_per_minute"
                     )
+                if not told:
+                    log.warning("%s is busy (too many requests); waiting for up to %.0f s", self._endpoint.url, PATIENCE)
+                    told = True
                 continue
             failures += 1
             if result.unsent:

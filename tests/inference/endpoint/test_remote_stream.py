@@ -242,10 +242,13 @@ def test_what_fails_before_anything_came_is_tried_again() -> None:
         assert server.asked["row"] == 4
 
 
-def test_a_busy_server_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_server_is_told_once_and_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(streams, "PATIENCE", 0.2)
     with serve({"row": repeat("429-ms")}) as server, remote(server) as backend, pytest.raises(UserError, match="too many requests"):
         whole(backend, "row")
+    assert [line.endswith("is busy (too many requests); waiting for up to 0 s") for line in caplog.messages] == [True]
 
 
 def test_a_budget_holds_over_all_streams() -> None:
