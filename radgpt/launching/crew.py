@@ -139,6 +139,8 @@ class Crew:
             # The leader, or the launcher that holds the store, is gone; at a regular end it goes last.
             if stopped.wait(2 * POLL_SECONDS):
                 return
+        if stopped.is_set():
+            return
         os.kill(os.getpid(), signal.SIGTERM)
         if not stopped.wait(GRACE_SECONDS):
             for process in multiprocessing.active_children():
@@ -163,6 +165,8 @@ def watched(crew: Crew) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        # Before the failure is told: the watch would take it for another member's, and interrupt the telling.
+        stopped.set()
         if isinstance(error, KeyboardInterrupt | RuntimeError) and (failure := crew.failure()):
             raise (ToldElsewhereError() if crew.by_hand else failure) from None
         if not crew.fail(error) and crew.by_hand:
